@@ -1,0 +1,78 @@
+"""The errors a user can cause, each with the exit code of its kind.
+
+They are raised where the fault is found and turned into lines on stderr in one
+place, ``cnncli.cli``. A message says what is wrong, where, what was expected, what
+was received and how to mend it; it starts in lower case and has no final stop.
+"""
+
+from __future__ import annotations
+
+
+class CnncliError(Exception):
+    """Base of all errors that are the input's or the machine's fault, not a bug's.
+
+    Attributes:
+        exit_code: What the process exits with; see "Exit codes" in the README.
+    """
+
+    exit_code = 1
+
+    def lines(self) -> list[str]:
+        """Return what to print on stderr, a line each."""
+        return [f"error: {printable(str(self))}"]
+
+
+class ConfigError(CnncliError):
+    """A config or a ``--set`` is wrong.
+
+    Args:
+        problems: Every problem found, each ``file:line:column: key.path: what``.
+    """
+
+    exit_code = 2
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+    def lines(self) -> list[str]:
+        """Return one line for each problem, as editors and ``grep`` read them."""
+        return [printable(problem) for problem in self.problems]
+
+
+class DataError(CnncliError):
+    """A data set is missing, damaged, or not what the config or model says."""
+
+    exit_code = 3
+
+
+class ModelFileError(CnncliError):
+    """A model file or run folder can't be read as one."""
+
+    exit_code = 4
+
+
+class OutputError(CnncliError):
+    """An output folder or file can't be written, or must not be overwritten."""
+
+    exit_code = 5
+
+
+class TrainingError(CnncliError):
+    """Training failed: a value is not finite, or memory ran out."""
+
+    exit_code = 6
+
+
+class GateError(CnncliError):
+    """A gate such as ``--fail-under`` is not met."""
+
+    exit_code = 7
+
+
+def printable(text: str) -> str:
+    r"""Escape what a terminal would act on: an ESC byte becomes ``\x1b``."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )

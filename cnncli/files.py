@@ -1,0 +1,83 @@
+"""Writing files so that each appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cnncli.errors import OutputError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Write a file atomically: it appears whole under its name, or not at all.
+
+    Gives a temporary name in the same folder, with the same suffix. When the block
+    ends well, what was written there is flushed to the disk and renamed to ``path``;
+    when it doesn't, it is removed. A symlink at ``path`` is replaced, not followed.
+
+    Args:
+        path: The file to write; one that is there is replaced.
+
+    Yields:
+        The name to write to; no file is there yet.
+
+    Raises:
+        OutputError: The folder can't be made or written, or the disk is full.
+    """
+    temporary = path.with_name(f".{secrets.token_hex(4)}.tmp.{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            _sync(temporary, os.O_RDWR)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(f"{path}: can't write the file: {reason}") from error
+
+
+def write_file(path: Path, content: bytes | str) -> None:
+    """Write bytes, or text as UTF-8, atomically; see ``replacing``."""
+    data = content.encode() if isinstance(content, str) else content
+    with replacing(path) as temporary, temporary.open("xb") as file:
+        file.write(data)
+
+
+def write_new_file(path: Path, content: bytes | str, *, overwrite: bool) -> None:
+    """Write a file like ``write_file``, but never over other content unasked.
+
+    Args:
+        path: The file to write.
+        content: The bytes, or text to be encoded as UTF-8.
+        overwrite: Whether a file with other content may be replaced. One that holds
+            these very bytes is left as it is.
+
+    Raises:
+        OutputError: There is another file at ``path``, or it can't be written.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    if not overwrite and os.path.lexists(path):
+        if path.is_file() and not path.is_symlink() and path.read_bytes() == data:
+            return
+        raise OutputError(
+            f"{path}: there is already a file with other content; choose another "
+            "place, or replace it with --overwrite"
+        )
+    write_file(path, data)
+
+
+def _sync(path: Path, flags: int) -> None:
+    """Make the content of a file, or a rename in a folder, survive a power cut."""
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
