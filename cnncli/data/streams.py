@@ -1,0 +1,103 @@
+"""Reading bytes from a file of unknown origin: perhaps gzip, damaged, or a bomb."""
+
+from __future__ import annotations
+
+import os
+import stat
+import zlib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from cnncli.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_COMPRESSED_CHUNK = 2**16
+_CHUNK = 2**20
+
+
+class Stream(Protocol):
+    """What can be read from the start to the end, once."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most ``size`` bytes, and none only at the end."""
+
+
+@contextmanager
+def open_stream(path: Path) -> Iterator[Stream]:
+    """Open a regular file; what starts like gzip is inflated, whatever its name.
+
+    Raises:
+        DataError: The file can't be read, isn't a regular file, or is not one whole
+            gzip stream.
+    """
+    try:
+        with open(path, "rb", opener=_open_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise DataError(f"{path}: expected a regular file, found another kind")
+            is_gzip = file.peek(2)[:2] == _GZIP_MAGIC
+            yield _GzipStream(path, file) if is_gzip else file
+    except OSError as error:
+        raise DataError(
+            f"{path}: can't read the file: {error.strerror or error}"
+        ) from error
+
+
+def read_up_to(stream: Stream, size: int) -> bytes:
+    """Read ``size`` bytes, or as many as there are, holding only what was read."""
+    content = bytearray()
+    while len(content) < size and (
+        chunk := stream.read(min(size - len(content), _CHUNK))
+    ):
+        content += chunk
+    return bytes(content)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open without waiting for the other end of a FIFO."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+class _GzipStream:
+    """One gzip stream, inflated no further than is asked for, with nothing after it.
+
+    Python's ``GzipFile`` inflates ahead, joins several streams into one and passes
+    over zeros at the end.
+    """
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self._path = path
+        self._file = file
+        self._inflater = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most ``size`` bytes, and none only after a right checksum."""
+        content = b""
+        while not content and not self._inflater.eof:
+            source = self._inflater.unconsumed_tail or self._file.read(
+                _COMPRESSED_CHUNK
+            )
+            if not source:
+                raise DataError(
+                    f"{self._path}: the gzip data is truncated: the file ends in the "
+                    f"middle of it, after {self._file.tell():,} bytes"
+                )
+            content = self._inflate(source, size)
+        if self._inflater.eof and (self._inflater.unused_data or self._file.read(1)):
+            raise DataError(
+                f"{self._path}: expected nothing after the end of the gzip data, "
+                "found more bytes"
+            )
+        return content
+
+    def _inflate(self, source: bytes, size: int) -> bytes:
+        try:
+            return self._inflater.decompress(source, size)
+        except zlib.error as error:
+            raise DataError(
+                f"{self._path}: the gzip data is damaged: its structure or checksum "
+                "is wrong"
+            ) from error
