@@ -1,0 +1,122 @@
+"""Files appear whole or not at all, and over nothing unasked."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from cnncli.errors import OutputError
+from cnncli.files import replacing, write_file, write_new_file
+
+
+def test_writes_text_as_utf8_and_bytes_as_they_are(tmp_path: Path) -> None:
+    write_file(tmp_path / "new" / "a.txt", "naïve\n")
+    write_file(tmp_path / "b.bin", b"\x00\xff")
+    assert (tmp_path / "new" / "a.txt").read_bytes() == b"na\xc3\xafve\n"
+    assert (tmp_path / "b.bin").read_bytes() == b"\x00\xff"
+
+
+def test_temporary_file_keeps_the_suffix_and_stands_beside(tmp_path: Path) -> None:
+    with replacing(tmp_path / "model.h5") as temporary:
+        assert temporary.parent == tmp_path
+        assert temporary.suffix == ".h5"
+        temporary.write_bytes(b"x")
+        assert not (tmp_path / "model.h5").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["model.h5"]
+
+
+@pytest.mark.parametrize("failing", ["os.fsync", "pathlib.Path.replace"])
+def test_failure_leaves_the_old_file_and_no_other(
+    tmp_path: Path, failing: str
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with (
+        mock.patch(failing, side_effect=full),
+        pytest.raises(OutputError) as caught,
+    ):
+        write_file(path, "new")
+    assert str(caught.value) == f"{path}: can't write the file: No space left on device"
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_error_in_the_block_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(KeyboardInterrupt), replacing(path) as temporary:
+        temporary.write_text("half")
+        raise KeyboardInterrupt
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_symlink_is_replaced_not_followed(tmp_path: Path) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text("precious")
+    link = tmp_path / "link.txt"
+    link.symlink_to(other)
+    write_file(link, "new")
+    assert other.read_text() == "precious"
+    assert not link.is_symlink()
+    assert link.read_text() == "new"
+
+
+def test_folder_that_is_a_file_is_an_output_error(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("")
+    path = tmp_path / "a" / "b.txt"
+    with pytest.raises(OutputError) as caught:
+        write_file(path, "x")
+    assert str(caught.value) == f"{path}: can't write the file: File exists"
+
+
+def test_new_file_with_the_same_bytes_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    write_new_file(path, "same", overwrite=False)
+    before = path.stat().st_ino
+    write_new_file(path, "same", overwrite=False)
+    assert path.stat().st_ino == before
+
+
+def test_new_file_replaces_other_content_only_when_asked(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("other")
+    with pytest.raises(OutputError) as caught:
+        write_new_file(path, "new", overwrite=False)
+    assert str(caught.value) == (
+        f"{path}: there is already a file with other content; choose another place, "
+        "or replace it with --overwrite"
+    )
+    assert path.read_text() == "other"
+    write_new_file(path, "new", overwrite=True)
+    assert path.read_text() == "new"
+
+
+def test_new_file_refuses_a_dangling_symlink(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(OutputError):
+        write_new_file(path, "new", overwrite=False)
+    assert os.readlink(path) == str(tmp_path / "nowhere")
+
+
+def test_nothing_else_in_the_package_opens_files_for_writing() -> None:
+    package = Path(__file__).parents[1] / "cnncli"
+    ways = ("write_text(", "write_bytes(", '"w"', '"wb"', '"xb"', '"a"', "savefig(")
+    found = {
+        (path.name, way)
+        for path in package.rglob("*.py")
+        for way in ways
+        if way in path.read_text()
+    }
+    assert found == {
+        ("files.py", '"xb"'),  # the one way
+        ("cli.py", '"w"'),  # the traceback of a bug, to the temporary folder
+        ("runtime.py", '"w"'),  # the screen
+        ("style.py", "savefig("),  # into memory
+    }
