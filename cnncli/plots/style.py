@@ -1,0 +1,129 @@
+"""The one style of all charts: sizes, type, and how a figure becomes a PNG file."""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from cnncli.plots.palette import INK, MUTED, RULE, wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TITLE_SIZE = 19
+"""Size of a picture's title in points. Pictures are made to fill a slide of 13.3 by
+7.5 inches, where 14 points can be read from the back of a lecture room."""
+TEXT_SIZE = 14
+SMALL_SIZE = 11
+DPI = 150
+MARGIN = 0.2
+"""White space around a picture in inches."""
+
+# DejaVu Sans comes with Matplotlib, so that a picture looks the same everywhere. What
+# it lacks are CJK glyphs, taken from the first of these that is installed.
+_CJK_FONTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "Hiragino Sans",
+    "Microsoft YaHei",
+    "Yu Gothic",
+    "Malgun Gothic",
+    "WenQuanYi Micro Hei",
+)
+
+_SETTINGS: dict[Any, Any] = {
+    "font.size": TEXT_SIZE,
+    "text.color": INK,
+    "text.parse_math": False,
+    "axes.axisbelow": True,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.labelsize": TEXT_SIZE,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 30.0,
+    "axes.titlesize": TEXT_SIZE + 2,
+    "axes.titleweight": "bold",
+    "figure.titlesize": TITLE_SIZE,
+    "figure.titleweight": "bold",
+    "grid.color": RULE,
+    "lines.linewidth": 3.0,
+    "lines.markersize": 8.0,
+    "xtick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "xtick.labelsize": TEXT_SIZE,
+    "ytick.color": MUTED,
+    "ytick.labelcolor": INK,
+    "ytick.labelsize": TEXT_SIZE,
+    "ytick.major.size": 0.0,
+}
+
+_FONT_LOGGER = logging.getLogger("matplotlib.font_manager")
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw in the house style, whatever the user's own Matplotlib settings are.
+
+    Also a decorator. A glyph that no font has is drawn as a box, and a weight that a
+    font lacks in another, without a warning.
+    """
+    installed = set(fontManager.get_font_names())
+    fallbacks = [font for font in _CJK_FONTS if font in installed]
+    _FONT_LOGGER.addFilter(_is_error)
+    try:
+        with mpl.rc_context(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"Glyph .* missing from", UserWarning)
+            mpl.rcdefaults()
+            mpl.rcParams.update(_SETTINGS)
+            mpl.rcParams["font.family"] = ["DejaVu Sans", *fallbacks]
+            yield
+    finally:
+        _FONT_LOGGER.removeFilter(_is_error)
+
+
+def _is_error(record: logging.LogRecord) -> bool:
+    """Return whether a message is more than a warning."""
+    return record.levelno > logging.WARNING
+
+
+def new_figure(width: float, height: float, title: str) -> Figure:
+    """Return an empty figure with its title at the upper left, wrapped to the width.
+
+    Axes are laid out so that nothing overlaps, unless the caller sets another layout.
+
+    Args:
+        width: Width in inches.
+        height: Height in inches of what stands below the title.
+        title: The finding; any text.
+    """
+    layout = ConstrainedLayoutEngine(w_pad=MARGIN, h_pad=MARGIN / 2)
+    figure = Figure(figsize=(width, height), dpi=DPI, layout=layout)
+    FigureCanvasAgg(figure)
+    drawn = figure.suptitle("", x=MARGIN / width, ha="left")
+    # Matplotlib's own wrapping reads dollar signs as mathematics. A character is about
+    # two thirds as wide as high, and hardly less than half.
+    for columns in range(int(width * 72 / (TITLE_SIZE / 2)), 10, -1):
+        drawn.set_text("\n".join(wrapped(title, columns)))
+        if drawn.get_window_extent().x1 <= (width - MARGIN) * DPI:
+            break
+    figure.set_figheight(height + drawn.get_window_extent().height / DPI + MARGIN)
+    drawn.set_y(1 - MARGIN / 2 / figure.get_figheight())
+    return figure
+
+
+def png_bytes(figure: Figure) -> bytes:
+    """Return a figure as a PNG file's bytes, the same for the same figure."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
