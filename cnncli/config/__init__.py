@@ -1,0 +1,86 @@
+"""A config: YAML, then ``--set``, then typed and frozen."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from cnncli.config.fields import Named
+from cnncli.config.scalars import resolve_scalar
+from cnncli.config.schema import Config
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+__all__ = ["Config", "config_from_json", "config_to_json", "config_to_yaml"]
+
+
+def config_to_yaml(config: Config) -> str:
+    """Return a config as YAML, every key in it, that reads back as the same config."""
+    return yaml.dump(
+        _to_plain(config),
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=88,
+    )
+
+
+def config_to_json(config: Config) -> str:
+    """Return a config as JSON, for a model file to carry."""
+    return json.dumps(_to_plain(config))
+
+
+def config_from_json(text: str) -> Config:
+    """Return the config that ``config_to_json`` wrote.
+
+    Raises:
+        ValueError: The text isn't JSON, or not a config.
+    """
+    return Config.model_validate(_to_tuples(json.loads(text)))
+
+
+def _to_plain(value: Any) -> Any:
+    """Return a part of a config as mappings, lists and scalars, names first."""
+    if isinstance(value, Named):
+        return {value.type: _plain_fields(value, without="type")}
+    if hasattr(value, "model_fields_set"):
+        return _plain_fields(value)
+    if isinstance(value, tuple):
+        return [_to_plain(item) for item in value]
+    return value
+
+
+def _plain_fields(model: BaseModel, without: str = "") -> dict[str, Any]:
+    return {key: _to_plain(value) for key, value in model if key != without}
+
+
+def _to_tuples(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_to_tuples(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _to_tuples(item) for key, item in value.items()}
+    return value
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes what ``resolve_scalar`` reads back as the same value."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text_node(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = None if isinstance(resolve_scalar(text), str) else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+def _list_node(dumper: yaml.SafeDumper, items: list[Any]) -> yaml.SequenceNode:
+    short = not any(isinstance(item, dict) for item in items)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=short)
+
+
+_Dumper.add_representer(str, _text_node)
+_Dumper.add_representer(list, _list_node)

@@ -1,0 +1,177 @@
+"""The building blocks of the schema: strict models and checked types of fields."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from cnncli.config.problems import quoted
+from cnncli.config.scalars import describe
+
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+class Section(BaseModel):
+    """A frozen mapping in which unknown keys and lax types are errors."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False
+    )
+
+
+class Named(Section):
+    """A thing with a name and arguments: ``Conv2D: {filters: 16, kernel_size: 3}``.
+
+    In a config it is a mapping from the name to the arguments, or the name alone.
+    Subclasses set ``type`` to a literal of their name.
+    """
+
+    type: str
+
+    @classmethod
+    def tag(cls) -> str:
+        """Return the name under which the thing stands in a config."""
+        return str(cls.model_fields["type"].default)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments, without the name."""
+        return {key: value for key, value in self if key != "type"}
+
+
+def _refusal(expected: str, value: Any) -> PydanticCustomError:
+    return PydanticCustomError(
+        "cnncli", "{text}", {"text": f"{expected}, got {describe(value)}"}
+    )
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _unname(value: Any) -> Any:
+    """Turn ``{Conv2D: {filters: 16}}`` into ``{type: Conv2D, filters: 16}``."""
+    if isinstance(value, Named):
+        return value
+    if isinstance(value, str):
+        return {"type": value}
+    if not isinstance(value, dict):
+        raise _refusal("must be a name, alone or with a mapping of arguments", value)
+    if len(value) != 1:
+        names = " and ".join(map(quoted, list(value)[:3])) or "an empty mapping"
+        more = " and more" if len(value) > 3 else ""
+        text = f"must be one name with its arguments, got {names}{more}"
+        if next(iter(value.values()), "") is None:
+            text += f"; indent what belongs to {quoted(next(iter(value)))} further"
+        raise PydanticCustomError("cnncli", "{text}", {"text": text})
+    ((name, arguments),) = value.items()
+    if not isinstance(arguments, dict | None):
+        raise _refusal(f"{quoted(name)} needs its arguments as a mapping", arguments)
+    if "type" in (arguments or {}):
+        raise _refusal(f"{quoted(name)} has no argument 'type'", value)
+    return {"type": name, **(arguments or {})}
+
+
+named = BeforeValidator(_unname)
+"""Marks a discriminated union of ``Named`` things as written name first."""
+
+
+def entries(minimum: int, maximum: int) -> BeforeValidator:
+    """Mark a list as having at least and at most so many entries, right or wrong."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, tuple) and not minimum <= len(value) <= maximum:
+            raise PydanticCustomError(
+                "cnncli",
+                "must have {minimum} to {maximum} entries, got {got}",
+                {"minimum": minimum, "maximum": maximum, "got": len(value)},
+            )
+        return value
+
+    return BeforeValidator(check)
+
+
+def _check_unique(words: tuple[str, ...]) -> tuple[str, ...]:
+    for position, word in enumerate(words):
+        if word in words[:position]:
+            raise PydanticCustomError(
+                "cnncli", "{word} is given twice", {"word": quoted(word)}
+            )
+    return words
+
+
+unique = AfterValidator(_check_unique)
+"""Marks a list of texts as a set."""
+
+
+def _check_characters(text: str) -> str:
+    if _CONTROL_CHARACTER.search(text):
+        raise _refusal("must be one line without control characters", text)
+    return text
+
+
+def _pair(value: Any) -> Any:
+    """Turn one whole number into two, as Keras does with sizes."""
+    if _is_whole(value):
+        return (value, value)
+    if isinstance(value, tuple) and len(value) == 2:
+        return value
+    raise _refusal("must be a whole number or two of them, [height, width]", value)
+
+
+def _count_or_share(value: Any) -> Any:
+    """Accept a count of images, or a share of them between 0 and 1."""
+    if (_is_whole(value) and value >= 1) or (
+        isinstance(value, float) and 0 < value < 1
+    ):
+        return value
+    raise _refusal(
+        "must be a count of images (a whole number of at least 1) or a share of them "
+        "(a number between 0 and 1)",
+        value,
+    )
+
+
+def _factor(value: Any) -> Any:
+    """Accept a fraction for both directions, or one for each, as Keras does."""
+    pair = value if isinstance(value, tuple) and len(value) == 2 else (0, value)
+    if all(
+        isinstance(v, int | float) and not isinstance(v, bool) and -1 <= v <= 1
+        for v in pair
+    ) and float(pair[0]) <= float(pair[1]):
+        lower, upper = map(float, pair)
+        return (lower, upper) if pair is value else upper
+    raise _refusal(
+        "must be a number from 0 to 1, or two from -1 to 1, [lower, upper]", value
+    )
+
+
+def _margins(value: Any) -> Any:
+    """Turn ``P``, ``[rows, columns]`` into ``[[top, bottom], [left, right]]``."""
+    if _is_whole(value):
+        value = (value, value)
+    if isinstance(value, tuple) and len(value) == 2:
+        return tuple((side, side) if _is_whole(side) else side for side in value)
+    raise _refusal(
+        "must be a whole number, [rows, columns] or [[top, bottom], [left, right]]",
+        value,
+    )
+
+
+Positive = Annotated[int, Field(ge=1, le=1_000_000)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+NotNegativeFloat = Annotated[float, Field(ge=0)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Size = Annotated[tuple[Positive, Positive], BeforeValidator(_pair)]
+CountOrShare = Annotated[int | float, BeforeValidator(_count_or_share)]
+Factor = Annotated[float | tuple[float, float], BeforeValidator(_factor)]
+_Margin = Annotated[int, Field(ge=0, le=10_000)]
+Margins = Annotated[
+    tuple[tuple[_Margin, _Margin], tuple[_Margin, _Margin]], BeforeValidator(_margins)
+]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}\z")]
+Text = Annotated[
+    str, Field(min_length=1, max_length=4096), AfterValidator(_check_characters)
+]

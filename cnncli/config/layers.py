@@ -1,0 +1,279 @@
+"""The layer types a config may name, with Keras's own names, arguments and defaults.
+
+The registry is closed: what is not here can't be trained, loaded or drawn. What each
+argument means is in the Keras documentation of the layer of the same name.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from cnncli.config.choices import Activation, Initializer, Padding
+from cnncli.config.fields import (
+    Factor,
+    Fraction,
+    Margins,
+    Name,
+    Named,
+    NotNegativeFloat,
+    Positive,
+    PositiveFloat,
+    Size,
+    named,
+)
+
+
+class Layer(Named):
+    """What all layers have: a name, which the program makes up where none is given."""
+
+    name: Name | None = None
+
+
+class Conv2D(Layer):
+    """Convolution over height and width (in fact cross-correlation, as in Keras)."""
+
+    type: Literal["Conv2D"] = "Conv2D"
+    filters: Positive
+    kernel_size: Size
+    strides: Size = (1, 1)
+    padding: Padding = "valid"
+    dilation_rate: Size = (1, 1)
+    groups: Positive = 1
+    activation: Activation | None = None
+    use_bias: bool = True
+    kernel_initializer: Initializer = "glorot_uniform"
+    bias_initializer: Initializer = "zeros"
+
+
+class DepthwiseConv2D(Layer):
+    """Convolution of each channel with kernels of its own."""
+
+    type: Literal["DepthwiseConv2D"] = "DepthwiseConv2D"
+    kernel_size: Size
+    strides: Size = (1, 1)
+    padding: Padding = "valid"
+    depth_multiplier: Positive = 1
+    dilation_rate: Size = (1, 1)
+    activation: Activation | None = None
+    use_bias: bool = True
+    depthwise_initializer: Initializer = "glorot_uniform"
+    bias_initializer: Initializer = "zeros"
+
+
+class SeparableConv2D(Layer):
+    """A depthwise convolution, then a 1 x 1 convolution across channels."""
+
+    type: Literal["SeparableConv2D"] = "SeparableConv2D"
+    filters: Positive
+    kernel_size: Size
+    strides: Size = (1, 1)
+    padding: Padding = "valid"
+    dilation_rate: Size = (1, 1)
+    depth_multiplier: Positive = 1
+    activation: Activation | None = None
+    use_bias: bool = True
+    depthwise_initializer: Initializer = "glorot_uniform"
+    pointwise_initializer: Initializer = "glorot_uniform"
+    bias_initializer: Initializer = "zeros"
+
+
+class MaxPooling2D(Layer):
+    """The largest value of each window."""
+
+    type: Literal["MaxPooling2D"] = "MaxPooling2D"
+    pool_size: Size = (2, 2)
+    strides: Size | None = None
+    padding: Padding = "valid"
+
+
+class AveragePooling2D(Layer):
+    """The mean value of each window."""
+
+    type: Literal["AveragePooling2D"] = "AveragePooling2D"
+    pool_size: Size = (2, 2)
+    strides: Size | None = None
+    padding: Padding = "valid"
+
+
+class GlobalAveragePooling2D(Layer):
+    """The mean of each channel."""
+
+    type: Literal["GlobalAveragePooling2D"] = "GlobalAveragePooling2D"
+    keepdims: bool = False
+
+
+class GlobalMaxPooling2D(Layer):
+    """The largest value of each channel."""
+
+    type: Literal["GlobalMaxPooling2D"] = "GlobalMaxPooling2D"
+    keepdims: bool = False
+
+
+class ZeroPadding2D(Layer):
+    """Zeros around each map: P, [rows, columns] or [[top, bottom], [left, right]]."""
+
+    type: Literal["ZeroPadding2D"] = "ZeroPadding2D"
+    padding: Margins = ((1, 1), (1, 1))
+
+
+class BatchNormalization(Layer):
+    """Normalisation of each channel by the batch's mean and variance."""
+
+    type: Literal["BatchNormalization"] = "BatchNormalization"
+    momentum: Fraction = 0.99
+    epsilon: PositiveFloat = 0.001
+    center: bool = True
+    scale: bool = True
+
+
+class ActivationLayer(Layer):
+    """An activation function as a layer of its own."""
+
+    type: Literal["Activation"] = "Activation"
+    activation: Activation
+
+
+class ReLU(Layer):
+    """The rectified linear unit, with a ceiling, a slope and a threshold."""
+
+    type: Literal["ReLU"] = "ReLU"
+    max_value: NotNegativeFloat | None = None
+    negative_slope: NotNegativeFloat = 0.0
+    threshold: NotNegativeFloat = 0.0
+
+
+class LeakyReLU(Layer):
+    """The rectified linear unit with a slope below zero."""
+
+    type: Literal["LeakyReLU"] = "LeakyReLU"
+    negative_slope: NotNegativeFloat = 0.3
+
+
+class Dropout(Layer):
+    """Sets a random share of the values to zero while training."""
+
+    type: Literal["Dropout"] = "Dropout"
+    rate: Fraction
+
+
+class SpatialDropout2D(Layer):
+    """Sets a random share of whole maps to zero while training."""
+
+    type: Literal["SpatialDropout2D"] = "SpatialDropout2D"
+    rate: Fraction
+
+
+class Flatten(Layer):
+    """All values of an image as one vector."""
+
+    type: Literal["Flatten"] = "Flatten"
+
+
+class Dense(Layer):
+    """A fully connected layer."""
+
+    type: Literal["Dense"] = "Dense"
+    units: Positive
+    activation: Activation | None = None
+    use_bias: bool = True
+    kernel_initializer: Initializer = "glorot_uniform"
+    bias_initializer: Initializer = "zeros"
+
+
+class Rescaling(Layer):
+    """Each value times ``scale`` plus ``offset``."""
+
+    type: Literal["Rescaling"] = "Rescaling"
+    scale: float
+    offset: float = 0.0
+
+
+class RandomFlip(Layer):
+    """Mirrors images at random while training."""
+
+    type: Literal["RandomFlip"] = "RandomFlip"
+    mode: Literal["horizontal", "horizontal_and_vertical", "vertical"] = (
+        "horizontal_and_vertical"
+    )
+
+
+class RandomTransform(Layer):
+    """What the random shifts, turns and zooms share: how the border is filled."""
+
+    fill_mode: Literal["constant", "nearest", "reflect", "wrap"] = "reflect"
+    interpolation: Literal["bilinear", "nearest"] = "bilinear"
+    fill_value: float = 0.0
+
+
+class RandomRotation(RandomTransform):
+    """Turns images at random while training; ``factor`` is a share of a full turn."""
+
+    type: Literal["RandomRotation"] = "RandomRotation"
+    factor: Factor
+
+
+class RandomTranslation(RandomTransform):
+    """Shifts images at random while training, by shares of height and width."""
+
+    type: Literal["RandomTranslation"] = "RandomTranslation"
+    height_factor: Factor
+    width_factor: Factor
+
+
+class RandomZoom(RandomTransform):
+    """Zooms images at random while training, by shares of height and width."""
+
+    type: Literal["RandomZoom"] = "RandomZoom"
+    height_factor: Factor
+    width_factor: Factor | None = None
+
+
+AnyLayer = Annotated[
+    Annotated[
+        Conv2D
+        | DepthwiseConv2D
+        | SeparableConv2D
+        | MaxPooling2D
+        | AveragePooling2D
+        | GlobalAveragePooling2D
+        | GlobalMaxPooling2D
+        | ZeroPadding2D
+        | BatchNormalization
+        | ActivationLayer
+        | ReLU
+        | LeakyReLU
+        | Dropout
+        | SpatialDropout2D
+        | Flatten
+        | Dense
+        | Rescaling
+        | RandomFlip
+        | RandomRotation
+        | RandomTranslation
+        | RandomZoom,
+        Field(discriminator="type"),
+    ],
+    named,
+]
+
+
+def name_layers(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+    """Give each layer without a name one made of its type: conv2d, conv2d_2, ..."""
+    taken = {layer.name for layer in layers}
+    named_layers = []
+    for layer in layers:
+        name = layer.name or next(n for n in _names(layer) if n not in taken)
+        taken.add(name)
+        named_layers.append(layer.model_copy(update={"name": name}))
+    return tuple(named_layers)
+
+
+def _names(layer: Layer) -> Iterator[str]:
+    base = layer.type.lower()
+    yield base
+    for number in itertools.count(2):
+        yield f"{base}_{number}"

@@ -1,0 +1,85 @@
+"""``--set key.path=value``: changes to a config from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from cnncli.config.document import Document, parse_value
+from cnncli.config.parsing import MAX_DEPTH
+from cnncli.config.problems import KeyPath, Place, is_word, quoted, shortened
+from cnncli.config.scalars import describe
+from cnncli.errors import ConfigError
+
+
+def override(document: Document, settings: Iterable[str]) -> Document:
+    """Return a config with some values replaced.
+
+    Args:
+        document: The config as read.
+        settings: Each ``key.path=value``, split at the first ``=``. A step into a list
+            is the position, from 0: ``model.layers.0.Conv2D.filters=8``. The value is
+            a scalar or YAML in flow style. Of two for one path the later counts.
+
+    Returns:
+        The changed config, in which the place of a new value is the option itself.
+
+    Raises:
+        ConfigError: Settings aren't of this form, or their paths lead nowhere; all
+            such settings are named.
+    """
+    wrong: list[str] = []
+    for number, setting in enumerate(settings, start=1):
+        option = Place(number, 1, 1, f"--set {shortened(setting)}")
+        try:
+            document = _override(document, setting, option)
+        except ConfigError as error:
+            wrong += error.problems
+    if wrong:
+        raise ConfigError(*wrong)
+    return document
+
+
+def _override(document: Document, setting: str, option: Place) -> Document:
+    key, equals, text = setting.partition("=")
+    steps = key.strip().split(".")
+    if not equals or not all(map(is_word, steps)):
+        raise ConfigError(
+            f"{option}: expected key.path=value, such as training.epochs=5"
+        )
+    if len(steps) > MAX_DEPTH:
+        raise ConfigError(f"{option}: leads deeper than {MAX_DEPTH} levels")
+    new = parse_value(text.strip(), str(option))
+    path, value = _replaced(document.value, steps, new, option)
+    kept = {
+        known: place
+        for known, place in document.places.items()
+        if known[: len(path)] != path
+    }
+    parents = {path[:length]: option for length in range(1, len(path) + 1)}
+    return Document(value, {**parents, **kept}, document.problems)
+
+
+def _replaced(
+    value: Any, steps: list[str], new: Any, option: Place
+) -> tuple[KeyPath, Any]:
+    """Return the key path that ``steps`` spell, and ``value`` with ``new`` there."""
+    if not steps:
+        return (), new
+    step, rest = steps[0], steps[1:]
+    if isinstance(value, tuple):
+        positions = [str(index) for index in range(len(value))]
+        if step not in positions:
+            raise ConfigError(
+                f"{option}: {quoted(step)} is no position in a list of {len(value)}, "
+                "counted from 0"
+            )
+        index = int(step)
+        path, inner = _replaced(value[index], rest, new, option)
+        return (index, *path), (*value[:index], inner, *value[index + 1 :])
+    if isinstance(value, str):
+        value = {value: None}  # a name alone, such as RMSprop, about to get arguments
+    if value is not None and not isinstance(value, dict):
+        raise ConfigError(f"{option}: {quoted(step)} leads into {describe(value)}")
+    path, inner = _replaced((value or {}).get(step), rest, new, option)
+    return (step, *path), {**(value or {}), step: inner}

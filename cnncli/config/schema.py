@@ -1,0 +1,334 @@
+"""The schema of a config: what may stand in it, in which ranges, and what it means.
+
+Every key but ``model.layers`` has a default; together the defaults are the documented
+experiment's. The config reference in the README is made from the descriptions here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from cnncli.config.fields import (
+    CountOrShare,
+    Fraction,
+    Name,
+    Named,
+    NotNegativeFloat,
+    Positive,
+    PositiveFloat,
+    Section,
+    Text,
+    entries,
+    named,
+    unique,
+)
+from cnncli.config.layers import AnyLayer, name_layers
+
+Metric = Literal["accuracy", "sparse_top_k_categorical_accuracy"]
+Monitor = Literal[
+    "loss",
+    "accuracy",
+    "sparse_top_k_categorical_accuracy",
+    "val_loss",
+    "val_accuracy",
+    "val_sparse_top_k_categorical_accuracy",
+]
+
+
+class FashionMNIST(Named):
+    """Fashion-MNIST: 28 x 28 grey images of clothing in ten classes."""
+
+    type: Literal["fashion-mnist"] = "fashion-mnist"
+    path: Text | None = Field(
+        None,
+        description="folder with the four full IDX files, plain or gzipped; without "
+        "it the images inside the package: 16,000 to train on, 10,000 to test",
+    )
+
+
+class Idx(Named):
+    """A folder with four IDX files named like those of MNIST."""
+
+    type: Literal["idx"] = "idx"
+    path: Text = Field(description="folder with the four files, plain or gzipped")
+    classes: Annotated[tuple[Text, ...], unique, entries(2, 256)] = Field(
+        description="name of each class, in the order of the labels"
+    )
+
+
+Source = Annotated[
+    Annotated[FashionMNIST | Idx, Field(discriminator="type")],
+    named,
+]
+
+
+class Split(Section):
+    """Which images train the network and which validate it."""
+
+    method: Literal["head", "random", "stratified"] = Field(
+        "head",
+        description="`head`: the first images train, the next validate; `random`: "
+        "drawn by the seed; `stratified`: drawn so that each class keeps its share",
+    )
+    train: CountOrShare = Field(
+        10_000,
+        description="training images: a count, or a share of the pool between 0 and 1",
+    )
+    validation: CountOrShare = Field(
+        6_000, description="validation images: a count, or a share between 0 and 1"
+    )
+    validation_from: Literal["train", "test"] = Field(
+        "train",
+        description="`train`: out of the training pool, disjoint from the training "
+        "images; `test`: the first test images, as in the course text (then "
+        "validation and test overlap)",
+    )
+
+
+class Divide(Named):
+    """Divides each pixel value by a number."""
+
+    type: Literal["divide"] = "divide"
+    by: PositiveFloat = Field(255.0, description="the divisor")
+
+
+class Standardize(Named):
+    """Subtracts the training split's mean, divides by its standard deviation."""
+
+    type: Literal["standardize"] = "standardize"
+
+
+Normalization = Annotated[
+    Annotated[Divide | Standardize, Field(discriminator="type")],
+    named,
+]
+
+
+class Data(Section):
+    """Where images come from and how they are prepared."""
+
+    source: Source = Field(FashionMNIST(), description="the data set")
+    split: Split = Field(Split(), description="training and validation images")
+    normalization: Normalization = Field(
+        Divide(), description="what is done to pixel values, in every split alike"
+    )
+
+
+class Model(Section):
+    """The network."""
+
+    layers: Annotated[
+        tuple[AnyLayer, ...], AfterValidator(name_layers), entries(1, 200)
+    ] = Field(description="the layers in order, input to output")
+
+
+class Optimizer(Named):
+    """What all optimizers have, with Keras's meaning."""
+
+    learning_rate: PositiveFloat = Field(0.001, description="step size at the start")
+    weight_decay: NotNegativeFloat | None = Field(
+        None, description="decoupled decay of the weights"
+    )
+    clipnorm: PositiveFloat | None = Field(
+        None, description="largest norm of each gradient"
+    )
+    clipvalue: PositiveFloat | None = Field(
+        None, description="largest value in each gradient"
+    )
+    global_clipnorm: PositiveFloat | None = Field(
+        None, description="largest norm of all gradients together"
+    )
+
+
+class RMSprop(Optimizer):
+    """Root mean square propagation."""
+
+    type: Literal["RMSprop"] = "RMSprop"
+    rho: Fraction = Field(0.9, description="decay of the squared gradients' mean")
+    momentum: Fraction = Field(0.0, description="momentum")
+    epsilon: PositiveFloat = Field(1e-7, description="keeps the division finite")
+    centered: bool = Field(False, description="whether to use the variance")
+
+
+class Adam(Optimizer):
+    """Adaptive moment estimation."""
+
+    type: Literal["Adam"] = "Adam"
+    beta_1: Fraction = Field(0.9, description="decay of the gradients' mean")
+    beta_2: Fraction = Field(0.999, description="decay of the squared gradients' mean")
+    epsilon: PositiveFloat = Field(1e-7, description="keeps the division finite")
+    amsgrad: bool = Field(False, description="whether to keep the largest variance")
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay."""
+
+    type: Literal["AdamW"] = "AdamW"  # type: ignore[assignment]
+    weight_decay: NotNegativeFloat | None = Field(
+        0.004, description="decoupled decay of the weights"
+    )
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent."""
+
+    type: Literal["SGD"] = "SGD"
+    learning_rate: PositiveFloat = Field(0.01, description="step size at the start")
+    momentum: Fraction = Field(0.0, description="momentum")
+    nesterov: bool = Field(False, description="whether to use Nesterov's momentum")
+
+
+AnyOptimizer = Annotated[
+    Annotated[RMSprop | Adam | AdamW | SGD, Field(discriminator="type")],
+    named,
+]
+
+
+class Constant(Named):
+    """The same learning rate in every epoch."""
+
+    type: Literal["Constant"] = "Constant"
+
+
+class CosineDecay(Named):
+    """From the optimizer's learning rate along half a cosine."""
+
+    type: Literal["CosineDecay"] = "CosineDecay"
+    alpha: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.0, description="the share of the learning rate that it falls towards"
+    )
+    warmup_epochs: Annotated[int, Field(ge=0, le=100_000)] = Field(
+        0, description="epochs of linear growth before the decay"
+    )
+
+
+class StepDecay(Named):
+    """Multiplied by a factor every few epochs."""
+
+    type: Literal["StepDecay"] = "StepDecay"
+    factor: Annotated[float, Field(gt=0, le=1)] = Field(0.1, description="the factor")
+    epochs: Positive = Field(10, description="after how many epochs, again and again")
+
+
+class ReduceLROnPlateau(Named):
+    """Multiplied by a factor when a metric has stopped improving."""
+
+    type: Literal["ReduceLROnPlateau"] = "ReduceLROnPlateau"
+    monitor: Monitor = Field("val_loss", description="the metric to watch")
+    factor: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="the factor")
+    patience: Positive = Field(10, description="epochs without improvement to wait")
+    min_delta: NotNegativeFloat = Field(
+        1e-4, description="the least change that counts as improvement"
+    )
+    min_lr: NotNegativeFloat = Field(0.0, description="the lowest rate")
+
+
+Schedule = Annotated[
+    Annotated[
+        Constant | CosineDecay | StepDecay | ReduceLROnPlateau,
+        Field(discriminator="type"),
+    ],
+    named,
+]
+
+
+class SparseCategoricalCrossentropy(Named):
+    """Cross-entropy between class labels and predicted probabilities."""
+
+    type: Literal["sparse_categorical_crossentropy"] = "sparse_categorical_crossentropy"
+
+
+class CategoricalCrossentropy(Named):
+    """Cross-entropy between one-hot labels, smoothed if asked, and probabilities."""
+
+    type: Literal["categorical_crossentropy"] = "categorical_crossentropy"
+    label_smoothing: Fraction = Field(
+        0.0, description="share of a label that is spread over all classes"
+    )
+
+
+Loss = Annotated[
+    Annotated[
+        SparseCategoricalCrossentropy | CategoricalCrossentropy,
+        Field(discriminator="type"),
+    ],
+    named,
+]
+
+
+class EarlyStopping(Section):
+    """Stops training when a metric has stopped improving."""
+
+    monitor: Monitor = Field("val_loss", description="the metric to watch")
+    patience: Positive = Field(5, description="epochs without improvement to wait")
+    min_delta: NotNegativeFloat = Field(
+        0.0, description="the least change that counts as improvement"
+    )
+
+
+class Last(Named):
+    """The weights after the last epoch."""
+
+    type: Literal["last"] = "last"
+
+
+class Best(Named):
+    """The weights after the best epoch."""
+
+    type: Literal["best"] = "best"
+    monitor: Monitor = Field("val_accuracy", description="the metric that decides")
+
+
+Weights = Annotated[
+    Annotated[Last | Best, Field(discriminator="type")],
+    named,
+]
+
+
+class Training(Section):
+    """How the network is trained."""
+
+    optimizer: AnyOptimizer = Field(RMSprop(), description="the optimizer")
+    schedule: Schedule = Field(
+        Constant(), description="how the learning rate changes from epoch to epoch"
+    )
+    loss: Loss = Field(
+        SparseCategoricalCrossentropy(), description="what training makes smaller"
+    )
+    metrics: Annotated[tuple[Metric, ...], unique] = Field(
+        ("accuracy",), description="what is measured beside the loss"
+    )
+    batch_size: Annotated[int, Field(ge=1, le=65_536)] = Field(
+        32, description="images in a training step"
+    )
+    epochs: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        20, description="passes over the training images"
+    )
+    early_stopping: EarlyStopping | None = Field(
+        None, description="when to stop before the last epoch"
+    )
+    weights: Weights = Field(
+        Last(), description="which epoch's weights `model.h5` gets"
+    )
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = Field(
+        None,
+        description="processor threads; without it, as many as there are cores (the "
+        "number is part of what makes a run repeatable)",
+    )
+
+
+class Config(Section):
+    """A whole config."""
+
+    name: Name | None = Field(
+        None, description="names the run folder; without it, the config file's name"
+    )
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = Field(
+        1,
+        description="decides initial weights, order of images, dropout, random splits",
+    )
+    data: Data = Field(Data(), description="the images")
+    model: Model = Field(description="the network")
+    training: Training = Field(Training(), description="how it is trained")

@@ -1,0 +1,131 @@
+"""Checking plain values against the schema, and saying what is wrong with them."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from cnncli.config.fields import Named
+from cnncli.config.problems import KeyPath, Problem, suggestion
+from cnncli.config.scalars import describe
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+T = TypeVar("T", bound=BaseModel)
+
+_TEMPLATES = {
+    "bool_type": "must be true or false, got {got}",
+    "finite_number": "must be a finite number, got {got}",
+    "float_type": "must be a number, got {got}",
+    "greater_than": "must be greater than {gt}, got {got}",
+    "greater_than_equal": "must be at least {ge}, got {got}",
+    "less_than": "must be less than {lt}, got {got}",
+    "less_than_equal": "must be at most {le}, got {got}",
+    "model_type": "must be a mapping, got {got}",
+    "string_pattern_mismatch": (
+        "must be 1 to 64 of the characters A-Z, a-z, 0-9, _ and -, got {got}"
+    ),
+    "string_too_long": "must have at most {max_length} characters, got {got}",
+    "string_too_short": "must not be empty",
+    "tuple_type": "must be a list, got {got}",
+}
+
+
+def validate(schema: type[T], value: Any) -> tuple[T | None, list[Problem]]:
+    """Check a value against a part of the schema.
+
+    Args:
+        schema: ``Config``, or the class of one of its sections.
+        value: As in a ``Document``.
+
+    Returns:
+        The typed value, or None and what is wrong. The key paths of the problems
+        start at the value.
+    """
+    try:
+        return schema.model_validate(value), []
+    except ValidationError as error:
+        return None, [_problem(details, schema) for details in error.errors()]
+
+
+def _problem(error: ErrorDetails, schema: type[BaseModel]) -> Problem:
+    path: KeyPath = error["loc"]
+    kind, value = error["type"], error["input"]
+    got = describe(value)
+    context = error.get("ctx", {})
+    if kind == "extra_forbidden":
+        message = _unknown_key(path, schema)
+    elif kind == "missing":
+        message = _missing(path, schema)
+    elif kind == "union_tag_invalid":
+        message = _not_one_of(context["tag"], context["expected_tags"])
+    elif kind == "literal_error":
+        message = _not_one_of(value, context["expected"])
+    elif kind == "int_type":
+        whole = isinstance(value, float) and value.is_integer()
+        hint = f"; write {value:.0f}" if whole else ""
+        message = f"must be a whole number, got {got}{hint}"
+    elif kind == "string_type":
+        is_scalar = isinstance(value, bool | int | float)
+        hint = "; put it in quotes to make it text" if is_scalar else ""
+        message = f"must be text, got {got}{hint}"
+    elif kind in _TEMPLATES:
+        limits = {
+            key: f"{limit:,.12g}"
+            for key, limit in context.items()
+            if isinstance(limit, int | float)
+        }
+        message = _TEMPLATES[kind].format(got=got, **limits)
+    else:
+        message = error["msg"]
+    return Problem(path, message)
+
+
+def _not_one_of(value: Any, expected: str) -> str:
+    """Word it from pydantic's "'a', 'b' or 'c'"."""
+    allowed = [part.strip("'") for part in expected.replace(" or ", ", ").split(", ")]
+    hint = suggestion(value, allowed) if isinstance(value, str) else ""
+    return f"{describe(value)} is not one of {', '.join(allowed)}{hint}"
+
+
+def _unknown_key(path: KeyPath, schema: type[BaseModel]) -> str:
+    known = [key for key in _model(path, schema).model_fields if key != "type"]
+    if not known:
+        return f"unknown key; {path[-2]} takes none"
+    hint = suggestion(str(path[-1]), known)
+    return f"unknown key; known: {', '.join(known)}{hint}"
+
+
+def _missing(path: KeyPath, schema: type[BaseModel]) -> str:
+    owner = path[-2] if len(path) > 1 else "a config"
+    description = _model(path, schema).model_fields[str(path[-1])].description
+    return f"missing; {owner} needs it" + (f": {description}" if description else "")
+
+
+def _model(path: KeyPath, schema: type[BaseModel]) -> type[BaseModel]:
+    """Return the part of the schema that the last step of a key path leads into."""
+    models = [schema]
+    for step in path[:-1]:
+        if isinstance(step, int):
+            continue
+        inner = [
+            inner
+            for model in models
+            if step in model.model_fields
+            for inner in _models_in(model.model_fields[step].annotation)
+        ]
+        models = inner or [
+            m for m in models if issubclass(m, Named) and m.tag() == step
+        ]
+    return models[0]
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in typing.get_args(annotation):
+        yield from _models_in(argument)
