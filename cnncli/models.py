@@ -1,0 +1,90 @@
+"""Keras objects from a config: the network, the optimizer, the loss, the metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from cnncli.architecture import INPUT_NAME
+from cnncli.config.schema import CategoricalCrossentropy
+
+if TYPE_CHECKING:
+    from cnncli.architecture import Shape
+    from cnncli.config import Config
+    from cnncli.config.schema import Loss, Optimizer
+
+PerImage = Callable[[Any, Any], Any]
+"""Takes labels (batch_size,) and probabilities (batch_size, num_classes), gives a value
+for each image (batch_size,)."""
+
+
+def build_model(config: Config, image_shape: Shape) -> keras.Sequential:
+    """Build the network of a config with fresh weights.
+
+    Args:
+        config: A checked config, in which every layer has a name.
+        image_shape: (height, width, channels).
+
+    Returns:
+        The model; its weights follow from Keras's global seed.
+    """
+    model = keras.Sequential(
+        [keras.Input(image_shape, name=INPUT_NAME)], name=config.name
+    )
+    for layer in config.model.layers:
+        model.add(getattr(keras.layers, layer.type)(**layer.arguments()))
+    return model
+
+
+def build_optimizer(config: Optimizer) -> keras.optimizers.Optimizer:
+    """Build the optimizer that a config names."""
+    return getattr(keras.optimizers, config.type)(**config.arguments())
+
+
+def compile_model(model: keras.Model, config: Config) -> None:
+    """Compile a model as its config says, so that plain Keras can go on with it."""
+    loss = config.training.loss
+    model.compile(
+        build_optimizer(config.training.optimizer),
+        keras.losses.CategoricalCrossentropy(label_smoothing=loss.label_smoothing)
+        if isinstance(loss, CategoricalCrossentropy)
+        else loss.type,
+        metrics=list(config.training.metrics),
+    )
+
+
+def loss_function(config: Loss, num_classes: int) -> PerImage:
+    """Return the loss of each image under a config's loss."""
+    if not isinstance(config, CategoricalCrossentropy):
+        return keras.losses.sparse_categorical_crossentropy
+
+    def smoothed(labels: Any, probabilities: Any) -> Any:
+        return keras.losses.categorical_crossentropy(
+            keras.ops.one_hot(labels, num_classes),
+            probabilities,
+            label_smoothing=config.label_smoothing,
+        )
+
+    return smoothed
+
+
+def measure_functions(config: Config, num_classes: int) -> dict[str, PerImage]:
+    """Return what is measured on each image: the loss, then the metrics.
+
+    Returns:
+        Functions by the name that their mean has in the history.
+    """
+    functions = {"loss": loss_function(config.training.loss, num_classes)}
+    for metric in config.training.metrics:
+        functions[metric] = _METRICS[metric]
+    return functions
+
+
+_METRICS: dict[str, PerImage] = {
+    "accuracy": keras.metrics.sparse_categorical_accuracy,
+    "sparse_top_k_categorical_accuracy": (
+        keras.metrics.sparse_top_k_categorical_accuracy
+    ),
+}

@@ -1,0 +1,151 @@
+"""A network ready to predict: model, normalisation and measures in one graph."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tensorflow as tf
+
+from cnncli.modelfile import load_weights
+from cnncli.models import build_model, measure_functions
+from cnncli.runtime import batch_parts
+
+if TYPE_CHECKING:
+    import keras
+
+    from cnncli.architecture import Shape
+    from cnncli.config import Config
+    from cnncli.data.normalization import Normalization
+    from cnncli.modelfile import ModelFile
+    from cnncli.models import PerImage
+
+PREDICTION_BATCH = 256
+
+
+class Network:
+    """A model with its normalisation and its measures.
+
+    The parts of a batch are computed as parallel branches of the graph. Two parts use
+    two cores better than operations that share both cores do; the gradients are the
+    same to rounding, because each image's loss counts by itself.
+
+    Args:
+        model: Gives probabilities (batch_size, num_classes) for normalised images.
+        normalization: Applied to pixel values before the model sees them.
+        measures: The loss first, then the metrics.
+        parts: In how many parts a batch is computed; 1 for a model with layers that
+            look at a whole batch.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        normalization: Normalization,
+        measures: dict[str, PerImage],
+        *,
+        parts: int,
+    ) -> None:
+        self.model = model
+        self.measures = measures
+        self._mean = tf.constant(normalization.mean, tf.float32)
+        self._deviation = tf.constant(normalization.deviation, tf.float32)
+        self._parts = parts
+        image_shape = model.input_shape[1:]
+        self._predict_batch = tf.function(
+            self._traced_predict,
+            input_signature=[
+                tf.TensorSpec((None, *image_shape), tf.uint8),
+                tf.TensorSpec((None,), tf.uint8),
+            ],
+        )
+
+    def predict(
+        self, pixels: np.ndarray, labels: np.ndarray
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Return the probabilities and the measures of every image, in one pass.
+
+        Args:
+            pixels: (n, height, width, channels) uint8.
+            labels: (n,) class numbers.
+
+        Returns:
+            Probabilities (n, num_classes) float32, and by each measure's name its
+            values (n,) float32.
+        """
+        outputs = [
+            self._predict_batch(
+                pixels[first : first + PREDICTION_BATCH],
+                labels[first : first + PREDICTION_BATCH],
+            )
+            for first in range(0, len(pixels), PREDICTION_BATCH)
+        ]
+        probabilities = np.concatenate([part[0] for part in outputs])
+        values = np.concatenate([part[1] for part in outputs])
+        return probabilities, dict(zip(self.measures, values.T, strict=True))
+
+    def normalize(self, pixels: tf.Tensor) -> tf.Tensor:
+        """Return normalised pixel values, float32, as the model was trained on."""
+        return (tf.cast(pixels, tf.float32) - self._mean) / self._deviation
+
+    def measure(self, labels: tf.Tensor, probabilities: tf.Tensor) -> list[tf.Tensor]:
+        """Return each measure's value for each image, a (batch_size,) tensor each."""
+        return [
+            tf.cast(function(labels, probabilities), tf.float32)
+            for function in self.measures.values()
+        ]
+
+    def split(self, *tensors: tf.Tensor) -> list[tuple[tf.Tensor, ...]]:
+        """Cut tensors along the batch into the parts that are computed in parallel."""
+        size = tf.shape(tensors[0])[0]
+        cuts = [size * part // self._parts for part in range(self._parts + 1)]
+        return [
+            tuple(tensor[start:stop] for tensor in tensors)
+            for start, stop in itertools.pairwise(cuts)
+        ]
+
+    def _traced_predict(
+        self, pixels: tf.Tensor, labels: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        probabilities, values = [], []
+        for part_pixels, part_labels in self.split(pixels, labels):
+            part = self.model(self.normalize(part_pixels), training=False)
+            part = tf.cast(part, tf.float32)
+            probabilities.append(part)
+            values.append(tf.stack(self.measure(part_labels, part), axis=1))
+        return tf.concat(probabilities, 0), tf.concat(values, 0)
+
+
+def mean(values: np.ndarray) -> float:
+    """Return the mean of a measure's (n,) values, summed in 64 bits."""
+    return float(values.mean(dtype=np.float64))
+
+
+def build_network(
+    config: Config, image_shape: Shape, num_classes: int, normalization: Normalization
+) -> Network:
+    """Build the network of a config with fresh weights.
+
+    Args:
+        config: A resolved config.
+        image_shape: (height, width, channels).
+        num_classes: How many classes the labels tell apart.
+        normalization: Applied to pixel values before the model sees them.
+    """
+    model = build_model(config, image_shape)
+    measures = measure_functions(config, num_classes)
+    return Network(model, normalization, measures, parts=batch_parts(config))
+
+
+def load_network(saved: ModelFile) -> Network:
+    """Build the network of a model file with the weights in it.
+
+    Raises:
+        ModelFileError: The weights don't fit the config.
+    """
+    network = build_network(
+        saved.config, saved.image_shape, len(saved.class_names), saved.normalization
+    )
+    load_weights(saved, network.model)
+    return network

@@ -1,0 +1,118 @@
+"""The process around TensorFlow: environment, threads, seeds and its start-up lines."""
+
+from __future__ import annotations
+
+import io
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from cnncli.config import Config
+
+_PACKAGES = ("tensorflow", "keras", "numpy", "h5py", "pandas", "matplotlib")
+
+
+@contextmanager
+def native_stderr_in_log() -> Iterator[BinaryIO]:
+    """Send what libraries write to file descriptor 2 to a log instead of the screen.
+
+    TensorFlow writes start-up lines there from C++, which no setting silences.
+    Python's ``sys.stderr`` still reaches the screen.
+
+    Yields:
+        The log, a temporary file that is gone after the block.
+    """
+    screen = os.dup(2)
+    python_stderr = sys.stderr
+    with tempfile.TemporaryFile() as log:
+        os.dup2(log.fileno(), 2)
+        if _writes_to(python_stderr, 2):
+            sys.stderr = os.fdopen(
+                os.dup(screen), "w", buffering=1, errors="backslashreplace"
+            )
+        try:
+            yield log
+        finally:
+            if sys.stderr is not python_stderr:
+                sys.stderr.close()
+                sys.stderr = python_stderr
+            os.dup2(screen, 2)
+            os.close(screen)
+
+
+def start_tensorflow(config: Config) -> None:
+    """Import TensorFlow and Keras so that a run can be repeated bit for bit.
+
+    Args:
+        config: A resolved config; its seed decides initial weights, dropout and random
+            layers, and its number of threads is kept to.
+    """
+    threads = config.training.threads or available_threads()
+    parts = batch_parts(config)
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "1"
+    with tempfile.TemporaryDirectory() as folder:
+        # Keras reads a keras.json from its home, and anyone may have put one there.
+        os.environ["KERAS_HOME"] = folder
+        import keras
+        import tensorflow as tf
+    from absl import logging
+
+    logging.set_verbosity(logging.ERROR)
+    keras.config.set_floatx("float32")
+    keras.config.set_image_data_format("channels_last")
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(max(1, threads // parts))
+        tf.config.threading.set_inter_op_parallelism_threads(max(parts, threads))
+    except RuntimeError:
+        # TensorFlow runs already, in a notebook or a test: its threads stay, and the
+        # manifest says which.
+        pass
+    tf.config.experimental.enable_op_determinism()
+    keras.utils.clear_session(free_memory=False)  # names count from 1 in every run
+    keras.utils.set_random_seed(config.seed)
+
+
+def describe_runtime() -> dict[str, object]:
+    """Return what else decides a run's bits: versions, threads and machine."""
+    import tensorflow as tf
+
+    return {
+        "python": platform.python_version(),
+        "versions": {package: version(package) for package in _PACKAGES},
+        "threads": {
+            "intra_op": tf.config.threading.get_intra_op_parallelism_threads(),
+            "inter_op": tf.config.threading.get_inter_op_parallelism_threads(),
+        },
+        "machine": f"{platform.system()} {platform.machine()}",
+        "devices": [device.device_type for device in tf.config.list_physical_devices()],
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+    }
+
+
+def available_threads() -> int:
+    """Return how many processor threads this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def batch_parts(config: Config) -> int:
+    """Return in how many parts, computed in parallel, a batch is best cut.
+
+    Two parts use two threads better than operations that share both do. A layer that
+    looks at the whole batch forbids it.
+    """
+    whole = any(layer.type == "BatchNormalization" for layer in config.model.layers)
+    return 1 if whole or config.training.threads == 1 else 2
+
+
+def _writes_to(stream: object, descriptor: int) -> bool:
+    try:
+        return stream.fileno() == descriptor  # type: ignore[attr-defined,no-any-return]
+    except (AttributeError, OSError, ValueError, io.UnsupportedOperation):
+        return False

@@ -1,0 +1,215 @@
+"""The graph that trains and predicts, against plain Keras."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cnncli.config.document import parse_document
+from cnncli.config.schema import Config
+from cnncli.data.dataset import Images
+from cnncli.data.normalization import Normalization
+from cnncli.errors import TrainingError
+from cnncli.training import check_finite, epoch_order, fit
+
+NORMALIZATION = Normalization((10.0,), (200.0,))
+NETWORK = """
+name: test
+seed: 3
+model:
+  layers:
+    - Conv2D: {name: cv, filters: 4, kernel_size: 3, activation: relu}
+    - MaxPooling2D: {name: pool}
+    - Flatten: {name: flatten}
+    - Dense: {name: output, units: 3, activation: softmax}
+training: {epochs: 2, batch_size: 8, optimizer: {SGD: {learning_rate: 0.1}}}
+"""
+
+
+@pytest.fixture
+def config() -> Config:
+    return Config.model_validate(parse_document(NETWORK, "test.yaml").value)
+
+
+@pytest.fixture
+def images() -> Images:
+    return random_images(29)
+
+
+def random_images(n: int) -> Images:
+    random = np.random.default_rng(n)
+    pixels = random.integers(0, 256, (n, 8, 8, 1), dtype=np.uint8)
+    labels = random.integers(0, 3, n, dtype=np.uint8)
+    return Images(pixels, labels, np.arange(n))
+
+
+def build(config: Config, *, parts: int) -> Any:
+    """Build the same network, weights included, at each call."""
+    import keras
+
+    from cnncli.models import build_model, measure_functions
+    from cnncli.network import Network
+
+    keras.utils.set_random_seed(config.seed)
+    measures = measure_functions(config, 3)
+    return Network(build_model(config, (8, 8, 1)), NORMALIZATION, measures, parts=parts)
+
+
+class Silent:
+    """A Progress that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.steps: list[int] = []
+
+    def status(self, doing: str) -> None: ...
+
+    def warn(self, message: str) -> None: ...
+
+    def epoch_starts(self, epoch: int, epochs: int, steps: int) -> None: ...
+
+    def steps_end(self, step: int, means: Any) -> None:
+        self.steps.append(step)
+
+    def epoch_ends(self, row: Any, seconds: float) -> None: ...
+
+
+def train(config: Config, images: Images, *, parts: int) -> tuple[Any, list[Any]]:
+    """Train a fresh network; return its weights and the history."""
+    from cnncli.models import build_optimizer
+    from cnncli.steps import TrainingSteps
+
+    network = build(config, parts=parts)
+    optimizer = build_optimizer(config.training.optimizer)
+    steps = TrainingSteps(
+        network, optimizer, images.pixels, images.labels, config.training.batch_size
+    )
+    result = fit(
+        network,
+        steps,
+        optimizer,
+        random_images(17),
+        config.training,
+        seed=config.seed,
+        progress=Silent(),
+    )
+    return network.model.get_weights(), result.history
+
+
+def test_order_is_a_permutation_that_depends_on_seed_and_epoch() -> None:
+    orders = [epoch_order(seed, epoch, 50) for seed in (1, 2) for epoch in (1, 2)]
+    assert all(sorted(order.tolist()) == list(range(50)) for order in orders)
+    assert len({tuple(order.tolist()) for order in orders}) == 4
+    assert np.array_equal(epoch_order(1, 2, 50), orders[1])
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_predicts_as_keras_does(config: Config, images: Images, parts: int) -> None:
+    network = build(config, parts=parts)
+    probabilities, values = network.predict(images.pixels, images.labels)
+    expected = network.model.predict(NORMALIZATION.apply(images.pixels), verbose=0)
+    assert probabilities.shape == (29, 3)
+    np.testing.assert_allclose(probabilities, expected, atol=1e-6)
+    hits = probabilities.argmax(axis=1) == images.labels
+    np.testing.assert_array_equal(values["accuracy"], hits)
+    of_label = probabilities[np.arange(29), images.labels]
+    np.testing.assert_allclose(values["loss"], -np.log(of_label), atol=1e-5)
+
+
+def test_predicts_more_than_one_batch(config: Config) -> None:
+    from cnncli.network import PREDICTION_BATCH
+
+    many = random_images(2 * PREDICTION_BATCH + 1)
+    network = build(config, parts=2)
+    probabilities, values = network.predict(many.pixels, many.labels)
+    one_by_one = network.predict(many.pixels[-1:], many.labels[-1:])
+    assert len(probabilities) == len(values["loss"]) == len(many)
+    np.testing.assert_allclose(probabilities[-1:], one_by_one[0], atol=1e-6)
+
+
+def test_trains_as_keras_fit_does(config: Config, images: Images) -> None:
+    """Keras is given the images of each epoch in this program's order."""
+    network = build(config, parts=1)
+    network.model.compile(
+        "sgd", "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
+    network.model.optimizer.learning_rate = 0.1
+    losses = []
+    for epoch in (1, 2):
+        order = epoch_order(config.seed, epoch, len(images))
+        fitted = network.model.fit(
+            NORMALIZATION.apply(images.pixels[order]),
+            images.labels[order],
+            batch_size=8,
+            shuffle=False,
+            verbose=0,
+        )
+        losses += fitted.history["loss"]
+    weights, history = train(config, images, parts=1)
+    for ours, theirs in zip(weights, network.model.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    assert [row["loss"] for row in history] == pytest.approx(losses, abs=1e-6)
+
+
+def test_two_parts_train_as_one_does(config: Config, images: Images) -> None:
+    """29 images in batches of 8 leave a last batch of 5, cut into 2 and 3."""
+    one, history_one = train(config, images, parts=1)
+    two, history_two = train(config, images, parts=2)
+    for ours, theirs in zip(two, one, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    for row_one, row_two in zip(history_one, history_two, strict=True):
+        assert row_two == pytest.approx(row_one, abs=1e-6)
+
+
+def test_a_batch_of_one_image_can_be_cut_in_two(config: Config) -> None:
+    weights, history = train(config, random_images(9), parts=2)
+    assert all(np.isfinite(weight).all() for weight in weights)
+    assert all(np.isfinite(value) for row in history for value in row.values())
+
+
+def test_training_twice_gives_the_same_bits(config: Config, images: Images) -> None:
+    first, first_history = train(config, images, parts=2)
+    second, second_history = train(config, images, parts=2)
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    assert first_history == second_history
+
+
+def test_weights_that_are_not_finite_are_found_behind_max_pooling(
+    config: Config,
+) -> None:
+    network = build(config, parts=1)
+    kernel, bias = network.model.get_layer("cv").get_weights()
+    kernel[0, 0, 0, 0] = np.nan
+    network.model.get_layer("cv").set_weights([kernel, bias])
+    with pytest.raises(TrainingError) as caught:
+        check_finite(network.model, 4, {"loss": 2.3})
+    assert str(caught.value) == (
+        "epoch 4: training diverged: layer 'cv' has weights that are not finite; try a "
+        "lower learning rate, such as a tenth of it"
+    )
+
+
+def test_label_smoothing_without_smoothing_is_the_sparse_loss() -> None:
+    import tensorflow as tf
+
+    from cnncli.config.schema import (
+        CategoricalCrossentropy,
+        SparseCategoricalCrossentropy,
+    )
+    from cnncli.models import loss_function
+
+    labels = tf.constant([0, 2], tf.uint8)
+    probabilities = tf.constant([[0.7, 0.2, 0.1], [0.3, 0.3, 0.4]])
+    sparse, one_hot, smoothed = (
+        loss_function(loss, 3)(labels, probabilities).numpy()
+        for loss in (
+            SparseCategoricalCrossentropy(),
+            CategoricalCrossentropy(),
+            CategoricalCrossentropy(label_smoothing=0.3),
+        )
+    )
+    np.testing.assert_allclose(one_hot, sparse, atol=1e-6)
+    targets = np.array([[0.8, 0.1, 0.1], [0.1, 0.1, 0.8]])
+    expected = -(targets * np.log(probabilities.numpy())).sum(axis=1)
+    np.testing.assert_allclose(smoothed, expected, atol=1e-5)
