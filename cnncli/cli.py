@@ -1,0 +1,114 @@
+"""The command group, and the one place where errors become lines and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from cnncli import __version__
+from cnncli.commands.evaluate import evaluate
+from cnncli.commands.feature_maps import feature_maps
+from cnncli.commands.plot_model import plot_model
+from cnncli.commands.summary import summary
+from cnncli.commands.train import train
+from cnncli.errors import CnncliError, OutputError, printable
+
+
+class Group(click.Group):
+    """A group whose commands may raise ``CnncliError``."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Parse the command line, which may print the help or the version."""
+        with _explained():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with _explained():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what goes wrong into lines on stderr and an exit code."""
+    try:
+        yield
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
+        raise
+    except CnncliError as error:
+        _explain(error.lines())
+        raise click.exceptions.Exit(error.exit_code) from error
+    except KeyboardInterrupt as error:
+        _explain(["stopped"])
+        raise click.exceptions.Exit(130) from error
+    except BrokenPipeError as error:
+        _discard_stdout()
+        raise click.exceptions.Exit(141) from error
+    except Exception as error:
+        context = click.get_current_context(silent=True)
+        if context and context.params["debug"]:
+            raise
+        raise click.exceptions.Exit(_report_bug(error)) from error
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="cnncli", message="%(prog)s %(version)s")
+@click.option(
+    "--debug", is_flag=True, help="Show the traceback of an unexpected error."
+)
+def cli(debug: bool) -> None:
+    """Train, evaluate and look inside small convolutional image classifiers.
+
+    A YAML file says everything about an experiment: images, network, training. Without
+    one, the documented experiment on Fashion-MNIST is used, whose images travel in the
+    package.
+
+    \b
+    Start with:
+      cnncli summary                          the network, layer by layer
+      cnncli train                            train it: some minutes
+      cnncli evaluate runs/fashion-mnist      what it gets right
+      cnncli feature-maps runs/fashion-mnist  what its layers see
+    """
+
+
+for command in (train, evaluate, summary, plot_model, feature_maps):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line."""
+    cli(prog_name="cnncli")
+
+
+def _explain(lines: list[str]) -> None:
+    for line in lines:
+        click.echo(line, err=True)
+
+
+def _report_bug(error: Exception) -> int:
+    """Say in one line what happened and where the traceback is; return the code."""
+    if isinstance(error, OSError) and error.filename is None:
+        # The only file without a name that is written to is stdout.
+        _discard_stdout()
+        _explain([f"error: can't write the result: {error.strerror}"])
+        return OutputError.exit_code
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="cnncli-", suffix=".traceback", delete=False
+    ) as file:
+        traceback.print_exception(error, file=file)
+    what = printable(f"{type(error).__name__}: {error}".splitlines()[0])
+    _explain([f"error: unexpected, a bug: {what}; the traceback is in {file.name}"])
+    return CnncliError.exit_code
+
+
+def _discard_stdout() -> None:
+    """Keep the interpreter from failing again when it flushes stdout at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,121 @@
+"""``cnncli evaluate``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cnncli.commands.options import file_path, json_option, overwrite_option
+from cnncli.errors import GateError
+
+if TYPE_CHECKING:
+    from cnncli.data.dataset import SplitName
+    from cnncli.evaluation import Evaluation
+
+
+@click.command()
+@click.argument("model", type=file_path)
+@click.option(
+    "--split",
+    type=click.Choice(["test", "validation", "train"]),
+    default="test",
+    show_default=True,
+    help="Which images of the model's own data set.",
+)
+@click.option(
+    "--data",
+    type=file_path,
+    metavar="DIR",
+    help="Evaluate the test images of another folder of IDX files.",
+)
+@click.option(
+    "--fail-under",
+    type=click.FloatRange(0, 1),
+    metavar="ACCURACY",
+    help="Exit with code 7 if the accuracy is lower, such as 0.88.",
+)
+@click.option(
+    "--out",
+    type=file_path,
+    metavar="DIR",
+    help="Folder for the files.  [default: evaluation-<split> beside the model file]",
+)
+@overwrite_option
+@json_option
+def evaluate(
+    model: Path,
+    split: SplitName,
+    data: Path | None,
+    fail_under: float | None,
+    out: Path | None,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Count what MODEL, a run folder or model file, gets right.
+
+    Prints loss, accuracy with its 95 % Wilson interval, the scores of each class and
+    the two counts; writes metrics.json, predictions.csv and confusion_matrix.png.
+
+    \b
+    Examples:
+      cnncli evaluate runs/fashion-mnist
+      cnncli evaluate runs/fashion-mnist --split validation
+      cnncli evaluate model.h5 --json --fail-under 0.88
+    """
+    from cnncli.modelfile import open_model
+    from cnncli.runtime import native_stderr_in_log, start_tensorflow
+
+    if data is not None and split != "test":
+        raise click.UsageError("--data has its own test images; leave out --split")
+    saved = open_model(model)
+    from cnncli.data.loading import load_evaluation_images
+
+    images, name = load_evaluation_images(saved, split, data)
+    with native_stderr_in_log():
+        start_tensorflow(saved.config)
+        from cnncli.evaluation import evaluate as evaluate_network
+        from cnncli.network import load_network
+
+        result = evaluate_network(
+            load_network(saved), images, saved.class_names, split=name
+        )
+    folder = out or saved.path.parent / f"evaluation-{name}"
+    _write(result, folder, overwrite=overwrite)
+    text = json.dumps(result.to_dict(), indent=2) if as_json else None
+    click.echo(text or format_evaluation(result, folder))
+    if fail_under is not None and result.accuracy < fail_under:
+        raise GateError(
+            f"accuracy {result.accuracy:.4f} is under the {fail_under} of --fail-under"
+        )
+
+
+def format_evaluation(result: Evaluation, folder: Path) -> str:
+    """Return an evaluation as text, ending with the two lines of the course text."""
+    low, high = result.interval
+    width = max(len("class"), *(len(score.name) for score in result.classes))
+    measures = "".join(
+        f"{name}  {value:.4f}\n" for name, value in result.measures.items()
+    )
+    rows = "\n".join(
+        f"{score.name:<{width}}  {score.precision:9.4f}  {score.recall:6.4f}  "
+        f"{score.f1:6.4f}  {score.images:6,}"
+        for score in result.classes
+    )
+    return (
+        f"{measures}"
+        f"95 % interval of the accuracy  {low:.4f} to {high:.4f}\n\n"
+        f"{'class':<{width}}  precision  recall      f1  images\n{rows}\n\n"
+        f"files in {folder}\n"
+        f"{result.counts}"
+    )
+
+
+def _write(result: Evaluation, folder: Path, *, overwrite: bool) -> None:
+    from cnncli.evaluation import evaluation_files
+    from cnncli.files import write_new_file
+
+    for name, content in evaluation_files(result).items():
+        write_new_file(folder / name, content, overwrite=overwrite)

@@ -1,0 +1,123 @@
+"""``cnncli feature-maps``."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cnncli.commands.options import file_path, overwrite_option
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from cnncli.modelfile import ModelFile
+
+
+@click.command("feature-maps")
+@click.argument("model", type=file_path)
+@click.option(
+    "--index",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Number of the test image, from 0.  [default: 0]",
+)
+@click.option("--image", type=file_path, metavar="FILE", help="An image file instead.")
+@click.option(
+    "-o",
+    "--out",
+    type=file_path,
+    metavar="FILE",
+    help="PNG to write.  [default: feature_maps_<N or name>.png beside the model file]",
+)
+@click.option(
+    "--arrays", type=file_path, metavar="FILE", help="Also write the arrays, as .npz."
+)
+@overwrite_option
+def feature_maps(
+    model: Path,
+    index: int | None,
+    image: Path | None,
+    out: Path | None,
+    arrays: Path | None,
+    overwrite: bool,
+) -> None:
+    """Draw what every layer of MODEL makes of one image.
+
+    MODEL is a run folder or a model file. The image gets the model's own
+    normalisation. Prints the shape of each layer's activation.
+
+    \b
+    Examples:
+      cnncli feature-maps runs/fashion-mnist --index 3
+      cnncli feature-maps runs/fashion-mnist --image shoe.png --arrays shoe.npz
+    """
+    from cnncli.files import write_new_file
+    from cnncli.modelfile import open_model
+    from cnncli.runtime import native_stderr_in_log, start_tensorflow
+
+    if index is not None and image is not None:
+        raise click.UsageError("--index and --image exclude each other")
+    saved = open_model(model)
+    pixels, title, tag = _load_image(saved, index or 0, image)
+    with native_stderr_in_log():
+        start_tensorflow(saved.config)
+        from cnncli.features import layer_activations
+        from cnncli.network import load_network
+
+        activations = layer_activations(load_network(saved), pixels)
+    out = out or saved.path.parent / f"feature_maps_{tag}.png"
+    picture = _draw(saved, pixels, activations, title)
+    write_new_file(out, picture, overwrite=overwrite)
+    if arrays is not None:
+        write_new_file(arrays, _npz(pixels, activations), overwrite=overwrite)
+    for name, activation in activations.items():
+        click.echo(f"{name}  {activation.shape}")
+    click.echo(f"written: {out}{f' and {arrays}' if arrays else ''}", err=True)
+
+
+def _load_image(
+    saved: ModelFile, index: int, path: Path | None
+) -> tuple[np.ndarray, str, str]:
+    """Return the pixels, the figure's title and a word for the file's name."""
+    from cnncli.data.loading import load_evaluation_images, read_image
+    from cnncli.errors import DataError, printable
+
+    if path is not None:
+        pixels, resized = read_image(path, saved.image_shape)
+        if resized:
+            height, width, _ = saved.image_shape
+            note = f"note: {path} was resized to {width} x {height} pixels"
+            click.echo(printable(note), err=True)
+        return pixels, path.name, path.stem
+    images, _ = load_evaluation_images(saved, "test", None)
+    if index >= len(images):
+        raise DataError(
+            f"--index {index}: there are {len(images):,} test images, 0 to "
+            f"{len(images) - 1}"
+        )
+    label = saved.class_names[images.labels[index]]
+    return images.pixels[index], f"test image {index}: {label}", str(index)
+
+
+def _draw(
+    saved: ModelFile, pixels: np.ndarray, activations: dict[str, np.ndarray], title: str
+) -> bytes:
+    from cnncli.plots.feature_maps import LayerMaps, plot_feature_maps
+
+    layers = [
+        LayerMaps(str(layer.name), layer.type, activations[str(layer.name)])
+        for layer in saved.config.model.layers
+    ]
+    return plot_feature_maps(pixels, layers, class_names=saved.class_names, title=title)
+
+
+def _npz(pixels: np.ndarray, activations: dict[str, np.ndarray]) -> bytes:
+    """Return the image, as "image", and each layer's activation as an .npz file."""
+    import numpy as np
+
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, image=pixels, **activations)
+    return buffer.getvalue()

@@ -1,0 +1,26 @@
+"""Options that several commands have, meaning the same in each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+file_path = click.Path(path_type=Path)
+
+set_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change a value of the config, such as training.epochs=5. Repeatable.",
+)
+overwrite_option = click.option(
+    "--overwrite", is_flag=True, help="Replace what is there already."
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object instead of text."
+)
+quiet_option = click.option(
+    "-q", "--quiet", is_flag=True, help="Show no progress, only warnings and errors."
+)

@@ -1,0 +1,195 @@
+"""``cnncli evaluate`` and the arithmetic of its scores."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.tiny import train_tiny
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_tiny(tmp_path_factory.mktemp("trained"))
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(trained, tmp_path / "run")
+
+
+def test_equals_what_train_reported_to_the_byte(run: Path, cli: Any) -> None:
+    cli("evaluate", str(run))
+    for name in ("metrics.json", "predictions.csv", "confusion_matrix.png"):
+        evaluated = run / "evaluation-test" / name
+        assert evaluated.read_bytes() == (run / name).read_bytes()
+
+
+def test_works_on_a_lone_model_file(run: Path, cli: Any) -> None:
+    lone = Path("lone.h5")
+    shutil.move(run / "model.h5", lone)
+    result = cli("evaluate", "lone.h5", "--json")
+    assert result.stdout == (run / "metrics.json").read_text()
+    assert Path("evaluation-test/predictions.csv").exists()
+
+
+def test_prints_scores_and_ends_with_the_two_lines(run: Path, cli: Any) -> None:
+    metrics = json.loads((run / "metrics.json").read_text())
+    lines = cli("evaluate", str(run)).stdout.splitlines()
+    low, high = metrics["accuracy_interval"]
+    assert lines[0] == f"loss  {metrics['loss']:.4f}"
+    assert lines[1] == f"accuracy  {metrics['accuracy']:.4f}"
+    assert f"95 % interval of the accuracy  {low:.4f} to {high:.4f}" in lines
+    boot = metrics["classes"][9]
+    assert (
+        f"Ankle boot   {boot['precision']:9.4f}  {boot['recall']:6.4f}  "
+        f"{boot['f1']:6.4f}   1,000"
+    ) in lines
+    assert lines[-2:] == [
+        f"Correct predicted classes: {metrics['correct']}",
+        f"Incorrect predicted classes: {metrics['incorrect']}",
+    ]
+
+
+def test_validation_equals_the_last_row_of_the_history(run: Path, cli: Any) -> None:
+    result = cli("evaluate", str(run), "--split", "validation", "--json")
+    printed = json.loads(result.stdout)
+    last = (run / "history.csv").read_text().splitlines()[-1].split(",")
+    assert printed["images"] == 100
+    assert printed["loss"] == float(last[4])
+    assert printed["accuracy"] == float(last[5])
+
+
+def test_train_split_has_the_training_images(run: Path, cli: Any) -> None:
+    result = cli("evaluate", str(run), "--split", "train", "--json")
+    assert json.loads(result.stdout)["images"] == 300
+
+
+def test_gate_that_is_not_met_exits_with_7(run: Path, cli: Any) -> None:
+    accuracy = json.loads((run / "metrics.json").read_text())["accuracy"]
+    cli("evaluate", str(run), "--fail-under", str(accuracy))
+    result = cli("evaluate", str(run), "--fail-under", "0.999", exit_code=7)
+    assert result.stderr == (
+        f"error: accuracy {accuracy:.4f} is under the 0.999 of --fail-under\n"
+    )
+    assert "Correct predicted classes: " in result.stdout
+
+
+def test_data_of_another_folder(run: Path, cli: Any) -> None:
+    from cnncli.data.sources import EMBEDDED_FOLDER
+
+    result = cli("evaluate", str(run), "--data", str(EMBEDDED_FOLDER), "--json")
+    printed = json.loads(result.stdout)
+    expected = json.loads((run / "metrics.json").read_text())
+    assert printed == {**expected, "split": "data"}
+
+
+def test_data_of_another_size_is_refused(run: Path, cli: Any) -> None:
+    write_idx_folder(Path("big"), height=30)
+    result = cli("evaluate", str(run), "--data", "big", exit_code=3)
+    assert result.stderr == (
+        "error: big: the model takes 28 x 28 x 1 images, these are 30 x 28 x 1\n"
+    )
+
+
+def test_changed_data_is_refused(tmp_path: Path, cli: Any) -> None:
+    folder = Path("digits").absolute()
+    write_idx_folder(folder)
+    Path("digits.yaml").write_text(
+        f"data:\n  source: {{idx: {{path: {folder}, classes: [even, odd]}}}}\n"
+        "  split: {train: 20, validation: 10}\n"
+        "model:\n  layers:\n    - Flatten\n"
+        "    - Dense: {units: 2, activation: softmax}\n"
+        "training: {epochs: 1}\n"
+    )
+    cli("train", "digits.yaml", "-q")
+    cli("evaluate", "runs/digits")
+    write_idx_folder(folder, seed=2)
+    result = cli("evaluate", "runs/digits", exit_code=3)
+    assert result.stderr == (
+        f"error: {folder}: the test images are not those that the model was trained "
+        "with; name other data with --data\n"
+    )
+
+
+def write_idx_folder(folder: Path, *, height: int = 28, seed: int = 1) -> None:
+    """Write a data set of 40 training and 20 test images in two classes."""
+    folder.mkdir(exist_ok=True)
+    random = np.random.default_rng(seed)
+    for part, n in (("train", 40), ("t10k", 20)):
+        sizes = b"".join(size.to_bytes(4, "big") for size in (n, height, 28))
+        pixels = random.integers(0, 256, n * height * 28, dtype=np.uint8).tobytes()
+        path = folder / f"{part}-images-idx3-ubyte"
+        path.write_bytes(b"\x00\x00\x08\x03" + sizes + pixels)
+        labels = bytes(i % 2 for i in range(n))
+        path = folder / f"{part}-labels-idx1-ubyte"
+        path.write_bytes(b"\x00\x00\x08\x01" + n.to_bytes(4, "big") + labels)
+
+
+def test_other_results_are_not_overwritten(run: Path, cli: Any) -> None:
+    cli("evaluate", str(run), "--out", "out")
+    cli("evaluate", str(run), "--out", "out")  # the same bytes are no conflict
+    Path("out/predictions.csv").write_text("mine")
+    result = cli("evaluate", str(run), "--out", "out", exit_code=5)
+    assert result.stderr == (
+        "error: out/predictions.csv: there is already a file with other content; "
+        "choose another place, or replace it with --overwrite\n"
+    )
+    assert Path("out/predictions.csv").read_text() == "mine"
+    cli("evaluate", str(run), "--out", "out", "--overwrite")
+    assert Path("out/predictions.csv").read_text().startswith("index,true,")
+
+
+def test_split_and_data_exclude_each_other(run: Path, cli: Any) -> None:
+    result = cli("evaluate", str(run), "--data", "x", "--split", "train", exit_code=2)
+    assert "--data has its own test images; leave out --split" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("correct", "images", "low", "high"),
+    [
+        # Newcombe (1998), table I, method 3: 81/263, 15/148, 0/20, 1/29
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_wilson_interval(correct: int, images: int, low: float, high: float) -> None:
+    from cnncli.evaluation import wilson_interval
+
+    assert wilson_interval(correct, images) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_class_scores_by_hand() -> None:
+    from cnncli.evaluation import class_scores
+
+    matrix = np.array([[3, 1, 0], [2, 4, 0], [0, 0, 0]])
+    a, b, c = class_scores(matrix, ("a", "b", "c"))
+    assert (a.precision, a.recall, a.images) == (3 / 5, 3 / 4, 4)
+    assert a.f1 == pytest.approx(2 * 0.6 * 0.75 / 1.35)
+    assert (b.precision, b.recall, b.images) == (4 / 5, 4 / 6, 6)
+    assert c.images == 0
+    assert all(math.isnan(score) for score in (c.precision, c.recall, c.f1))
+
+
+@given(
+    st.lists(
+        st.lists(st.integers(0, 50), min_size=3, max_size=3), min_size=3, max_size=3
+    )
+)
+def test_f1_is_the_harmonic_mean(rows: list[list[int]]) -> None:
+    from cnncli.evaluation import class_scores
+
+    for score in class_scores(np.array(rows), ("a", "b", "c")):
+        if score.precision > 0 and score.recall > 0:
+            harmonic = 2 / (1 / score.precision + 1 / score.recall)
+            assert score.f1 == pytest.approx(harmonic)

@@ -1,0 +1,304 @@
+"""``cnncli train`` from a config to a run folder, on real images."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tiny import CONFIG, train_tiny
+
+RUN_FILES = {
+    "config.yaml",
+    "confusion_matrix.png",
+    "history.csv",
+    "history.png",
+    "manifest.json",
+    "metrics.json",
+    "model.h5",
+    "predictions.csv",
+    "summary.txt",
+    "tensorflow.log",
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_tiny(tmp_path_factory.mktemp("finished"))
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    (tmp_path / "tiny.yaml").write_text(CONFIG)
+    return "tiny.yaml"
+
+
+def test_leaves_a_whole_run_folder(finished: Path) -> None:
+    assert {path.name for path in finished.iterdir()} == RUN_FILES
+    for picture in ("history.png", "confusion_matrix.png"):
+        assert (finished / picture).read_bytes().startswith(b"\x89PNG")
+
+
+def test_manifest_says_what_was_run(finished: Path) -> None:
+    manifest = json.loads((finished / "manifest.json").read_text())
+    assert manifest["schema"] == "cnncli.run/1"
+    assert manifest["status"] == "finished"
+    assert manifest["seed"] == 5
+    assert manifest["batch_parts"] == 2
+    assert manifest["kept_epoch"] == len(manifest["epoch_seconds"]) == 2
+    assert set(manifest["versions"]) >= {"tensorflow", "keras", "numpy"}
+    assert manifest["data"]["train_images"] == 300
+    assert manifest["data"]["validation_images"] == 100
+    assert manifest["data"]["test_images"] == 10_000
+    digest = hashlib.sha256((finished / "model.h5").read_bytes()).hexdigest()
+    assert manifest["files"] == {"model.h5": digest}
+
+
+def test_history_has_a_row_an_epoch(finished: Path) -> None:
+    with (finished / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    top_k = "sparse_top_k_categorical_accuracy"
+    assert list(rows[0]) == [
+        "epoch",
+        "loss",
+        "accuracy",
+        top_k,
+        "val_loss",
+        "val_accuracy",
+        f"val_{top_k}",
+        "learning_rate",
+    ]
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert float(rows[1]["loss"]) < float(rows[0]["loss"])
+    assert all(float(row[top_k]) >= float(row["accuracy"]) for row in rows)
+
+
+def test_predictions_agree_with_the_counts(finished: Path) -> None:
+    metrics = json.loads((finished / "metrics.json").read_text())
+    with (finished / "predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    correct = sum(row["true"] == row["predicted"] for row in rows)
+    assert [row["index"] for row in rows] == [str(n) for n in range(10_000)]
+    assert metrics["correct"] == correct
+    assert metrics["incorrect"] == 10_000 - correct
+    assert metrics["accuracy"] == correct / 10_000
+    assert sum(map(sum, metrics["confusion_matrix"])) == 10_000
+    assert sum(row[i] for i, row in enumerate(metrics["confusion_matrix"])) == correct
+
+
+def test_model_loads_in_plain_keras_and_can_go_on(finished: Path) -> None:
+    import keras
+    import numpy as np
+
+    model = keras.models.load_model(finished / "model.h5")
+    images = np.zeros((4, 28, 28, 1), np.float32)
+    assert model.predict(images, verbose=0).shape == (4, 10)
+    labels = np.arange(4)
+    loss, *_ = model.evaluate(images, labels, verbose=0)
+    history = model.fit(images, labels, verbose=0).history
+    assert loss > 0
+    assert history["loss"][0] > 0
+
+
+def test_model_carries_what_it_needs(finished: Path) -> None:
+    import h5py
+
+    with h5py.File(finished / "model.h5") as file:
+        attributes = dict(file.attrs)
+    assert json.loads(attributes["cnncli_class_names"])[9] == "Ankle boot"
+    assert json.loads(attributes["cnncli_image_shape"]) == [28, 28, 1]
+    assert json.loads(attributes["cnncli_normalization"]) == {
+        "mean": [0.0],
+        "deviation": [255.0],
+    }
+    assert json.loads(attributes["cnncli_config"])["seed"] == 5
+    assert attributes["cnncli_version"] == "0.1.0"
+
+
+def test_training_again_gives_the_same_bytes(finished: Path, tmp_path: Path) -> None:
+    """Dropout and augmentation included; only the manifest has the time in it."""
+    again = train_tiny(tmp_path)
+    same = RUN_FILES - {"manifest.json", "tensorflow.log"}
+    differing = {
+        name
+        for name in same
+        if (again / name).read_bytes() != (finished / name).read_bytes()
+    }
+    assert differing == set()
+
+
+def test_training_from_the_resolved_config_gives_the_same_model(
+    finished: Path, cli: Any
+) -> None:
+    cli("train", str(finished / "config.yaml"), "--out", "again", "--quiet")
+    assert Path("again/model.h5").read_bytes() == (finished / "model.h5").read_bytes()
+
+
+def test_result_goes_to_stdout_and_progress_to_stderr(config: str, cli: Any) -> None:
+    result = cli("train", config)
+    metrics = json.loads(Path("runs/tiny/metrics.json").read_text())
+    low, high = metrics["accuracy_interval"]
+    first, *rest = result.stdout.splitlines()
+    assert first.startswith("trained      2 epochs, weights of epoch 2, ")
+    assert rest == [
+        f"test         accuracy {metrics['accuracy']:.4f} (95 % interval {low:.4f} to "
+        f"{high:.4f}), loss {metrics['loss']:.4f}",
+        "run folder   runs/tiny",
+        f"Correct predicted classes: {metrics['correct']}",
+        f"Incorrect predicted classes: {metrics['incorrect']}",
+    ]
+    lines = result.stderr.splitlines()
+    assert len(lines) == 2
+    assert lines[1].startswith("epoch 2/2  ")
+    assert "\x1b" not in result.stderr
+
+
+def test_json_is_one_object(config: str, cli: Any) -> None:
+    result = cli("train", config, "--json", "-q")
+    printed = json.loads(result.stdout)
+    assert printed["schema"] == "cnncli.train/1"
+    assert printed["run_folder"] == "runs/tiny"
+    assert printed["evaluation"] == json.loads(
+        Path("runs/tiny/metrics.json").read_text()
+    )
+    assert [row["epoch"] for row in printed["history"]] == [1, 2]
+    assert result.stderr == ""
+
+
+def test_finished_run_is_refused_and_stays(
+    finished: Path, config: str, cli: Any
+) -> None:
+    before = {path: path.read_bytes() for path in finished.iterdir()}
+    result = cli("train", config, "--out", str(finished), exit_code=5)
+    assert result.stderr == (
+        f"error: {finished}: holds a finished run; look at it with 'cnncli evaluate "
+        f"{finished}', train into another folder with --out, or replace it with "
+        "--overwrite\n"
+    )
+    assert {path: path.read_bytes() for path in finished.iterdir()} == before
+
+
+def test_overwrite_replaces_the_run_and_nothing_else(config: str, cli: Any) -> None:
+    cli("train", config, "-q", "--set", "training.epochs=1")
+    Path("runs/tiny/notes.txt").write_text("mine")
+    cli("train", config, "-q", "--overwrite")
+    assert len(Path("runs/tiny/history.csv").read_text().splitlines()) == 3
+    assert Path("runs/tiny/notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("options", [[], ["--overwrite"]])
+def test_folder_of_other_files_is_refused(
+    config: str, cli: Any, options: list[str]
+) -> None:
+    Path("mine").mkdir()
+    Path("mine/config.yaml").write_text("precious")
+    result = cli("train", config, "--out", "mine", *options, exit_code=5)
+    assert result.stderr == (
+        "error: mine: the folder holds other files and no run; choose another place "
+        "with --out\n"
+    )
+    assert Path("mine/config.yaml").read_text() == "precious"
+
+
+def test_out_that_is_a_file_is_refused(config: str, cli: Any) -> None:
+    result = cli("train", config, "--out", config, exit_code=5)
+    assert result.stderr == (
+        "error: tiny.yaml: not a folder; choose another place with --out\n"
+    )
+
+
+def test_place_that_nobody_can_write_is_refused(config: str, cli: Any) -> None:
+    result = cli("train", config, "--out", "/proc/self/run", exit_code=5)
+    assert result.stderr == (
+        "error: /proc/self/run/manifest.json: can't write the file: No such file or "
+        "directory\n"
+    )
+
+
+def test_dry_run_writes_nothing(config: str, cli: Any) -> None:
+    result = cli("train", config, "--dry-run")
+    assert result.stdout.splitlines()[-1] == (
+        "300 training, 100 validation and 10,000 test images; nothing is wrong; would "
+        "train into runs/tiny"
+    )
+    assert not Path("runs").exists()
+
+
+def test_smoke_takes_a_few_images_and_another_folder(config: str, cli: Any) -> None:
+    cli("train", config, "--smoke", "-q")
+    manifest = json.loads(Path("runs/tiny-smoke/manifest.json").read_text())
+    assert manifest["data"]["train_images"] == 256
+    assert manifest["data"]["validation_images"] == 100
+    assert len(manifest["epoch_seconds"]) == 1
+
+
+def test_validation_out_of_the_test_images_is_warned_of(config: str, cli: Any) -> None:
+    result = cli("train", config, "-q", "--set", "data.split.validation_from=test")
+    assert result.stderr == (
+        "warning: 100 of the 10,000 test images are validation images too; the test "
+        "result is not that of unseen images\n"
+    )
+
+
+def test_divergence_stops_and_keeps_the_folder_honest(config: str, cli: Any) -> None:
+    result = cli(
+        "train",
+        config,
+        "-q",
+        "--set",
+        "training.optimizer={SGD: {learning_rate: 1e38}}",
+        exit_code=6,
+    )
+    assert result.stderr == (
+        "error: epoch 1: training diverged: loss is inf; try a lower learning rate, "
+        "such as a tenth of it\n"
+    )
+    manifest = json.loads(Path("runs/tiny/manifest.json").read_text())
+    assert manifest["status"] == "failed"
+    assert not Path("runs/tiny/model.h5").exists()
+
+
+def test_best_weights_are_those_of_the_best_epoch(config: str, cli: Any) -> None:
+    result = cli(
+        "train",
+        config,
+        "--json",
+        "-q",
+        "--set",
+        "training.epochs=6",
+        "--set",
+        "training.weights={best: {monitor: val_accuracy}}",
+        "--set",
+        "training.early_stopping.patience=1",
+        "--set",
+        "training.optimizer.Adam.learning_rate=0.3",
+    )
+    printed = json.loads(result.stdout)
+    accuracies = [row["val_accuracy"] for row in printed["history"]]
+    assert printed["kept_epoch"] == accuracies.index(max(accuracies)) + 1
+    evaluated = json.loads(
+        cli("evaluate", "runs/tiny", "--split", "validation", "--json").stdout
+    )
+    assert evaluated["accuracy"] == pytest.approx(max(accuracies), abs=1e-9)
+    assert printed["stopped_early"] == (len(accuracies) < 6)
+
+
+def test_batch_normalization_trains_in_one_part(config: str, cli: Any) -> None:
+    cli(
+        "train",
+        config,
+        "-q",
+        "--set",
+        "model.layers.1={BatchNormalization: {name: norm}}",
+        "--set",
+        "data.normalization=standardize",
+        "--set",
+        "training.schedule=CosineDecay",
+    )
+    manifest = json.loads(Path("runs/tiny/manifest.json").read_text())
+    assert manifest["batch_parts"] == 1
+    cli("evaluate", "runs/tiny")
