@@ -1,0 +1,94 @@
+# Everything runs in a virtual environment that these targets make and keep up to date.
+# A new user needs Python 3.11 or newer, make, and the package index: make train
+
+PYTHON ?= python3
+VENV ?= .venv
+CONFIG ?= configs/fashion-mnist.yaml
+INDEX ?= 0
+
+NAME := $(basename $(notdir $(CONFIG)))
+RUN := runs/$(NAME)
+BIN := $(VENV)/bin
+CODE := $(shell find cnncli -name '*.py')
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help train evaluate summary plot-model feature-maps smoke \
+	test test-slow check format lint types imports docs docs-check clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
+	@echo "CONFIG=configs/smoke.yaml chooses another experiment than the documented one."
+
+train: $(RUN)/model.h5 ## Train the network of CONFIG into runs/, once
+
+$(RUN)/model.h5: $(CONFIG) $(CODE) | $(VENV)/.runtime
+	$(BIN)/cnncli train $(CONFIG) --out $(RUN) --overwrite
+
+evaluate: $(RUN)/model.h5 ## Count what the trained network gets right
+	$(BIN)/cnncli evaluate $(RUN) --overwrite
+
+summary: | $(VENV)/.runtime ## Print the network's layers
+	$(BIN)/cnncli summary $(CONFIG)
+
+plot-model: $(RUN)/plot-model.png ## Draw the network's layers
+
+$(RUN)/plot-model.png: $(CONFIG) $(CODE) | $(VENV)/.runtime
+	$(BIN)/cnncli plot-model $(CONFIG) --out $@ --overwrite
+
+feature-maps: $(RUN)/model.h5 ## Draw what the layers make of test image INDEX
+	$(BIN)/cnncli feature-maps $(RUN) --index $(INDEX) --overwrite
+
+smoke: | $(VENV)/.runtime ## Train and evaluate a tiny network, in seconds
+	$(BIN)/cnncli train configs/smoke.yaml --overwrite
+	$(BIN)/cnncli evaluate runs/smoke --overwrite --fail-under 0.5
+
+test: | $(VENV)/.dev ## Run the fast tests
+	$(BIN)/pytest -m "not slow"
+
+test-slow: | $(VENV)/.dev ## Run the slow tests: real training, a wheel in a clean environment
+	$(BIN)/pytest -m slow
+
+check: format-check lint types imports docs-check test ## All that must pass before a commit
+
+format: | $(VENV)/.dev ## Format the code
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+format-check: | $(VENV)/.dev
+	$(BIN)/ruff format --check
+
+lint: | $(VENV)/.dev ## Look for mistakes
+	$(BIN)/ruff check
+
+types: | $(VENV)/.dev ## Check the types
+	$(BIN)/mypy
+
+imports: | $(VENV)/.dev ## Check that the layers of the code import downwards only
+	$(BIN)/lint-imports
+
+docs: | $(VENV)/.dev ## Write the generated parts of the README anew
+	$(BIN)/python -m cogapp -r -I . README.md
+
+docs-check: | $(VENV)/.dev
+	$(BIN)/python -m cogapp --check --diff -I . README.md
+
+clean: ## Remove the environment and all caches; runs/ stays
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
+		f"cnncli needs Python 3.11 or newer; $(PYTHON) is {sys.version.split()[0]}; " \
+		"choose another with make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/.python
+	$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.python
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $(VENV)/.runtime $@

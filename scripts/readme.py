@@ -1,0 +1,150 @@
+"""The generated parts of the README: command help and the config reference."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal
+
+import annotated_types
+from click.testing import CliRunner
+from pydantic import BaseModel
+
+from cnncli.cli import cli
+from cnncli.config.fields import Named
+from cnncli.config.layers import AnyLayer
+from cnncli.config.scalars import describe
+from cnncli.config.schema import Config
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+_WIDTH = 88
+
+
+def command_help(*command: str) -> str:
+    """Return what ``cnncli COMMAND --help`` prints, as a block of Markdown."""
+    arguments = [*command, "--help"]
+    result = CliRunner().invoke(
+        cli, arguments, prog_name="cnncli", terminal_width=_WIDTH
+    )
+    return f"```\n$ cnncli {' '.join(arguments)}\n{result.stdout}```\n"
+
+
+def config_reference() -> str:
+    """Return a table of every key but the layers' arguments."""
+    lines = ["| key | default | meaning |", "|---|---|---|", *_rows(Config, "")]
+    return "\n".join(lines) + "\n"
+
+
+def layer_reference() -> str:
+    """Return a table of the layer types with their arguments and defaults."""
+    lines = ["| layer | arguments |", "|---|---|"]
+    for layer in _members(AnyLayer):
+        arguments = [
+            f"`{name}`" if field.is_required() else f"`{name}={_default(field)}`"
+            for name, field in sorted(
+                layer.model_fields.items(), key=lambda item: not item[1].is_required()
+            )
+            if name not in ("type", "name")
+        ]
+        lines.append(f"| `{layer.tag()}` | {', '.join(arguments)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _rows(section: type[BaseModel], prefix: str) -> Iterator[str]:
+    for name, field in section.model_fields.items():
+        if name == "type":
+            continue
+        key = f"{prefix}{name}"
+        if key == "model.layers":
+            yield f"| `{key}` | required | {field.description}; see the layers below |"
+            continue
+        inner = list(_members(field.annotation))
+        meaning = _meaning(field, inner)
+        yield f"| `{key}` | {_shown_default(field)} | {meaning} |"
+        if inner and issubclass(inner[0], Named):
+            yield from _argument_rows(inner, key)
+        elif inner:
+            yield from _rows(inner[0], f"{key}.")
+
+
+def _argument_rows(members: list[type[Named]], key: str) -> Iterator[str]:
+    """Return the arguments of things to choose from; shared ones once."""
+    takers: dict[tuple[str, str], list[str]] = {}
+    for member in members:
+        for name, field in member.model_fields.items():
+            if name != "type":
+                row = f"{_shown_default(field)} | {_meaning(field, [])}"
+                takers.setdefault((name, row), []).append(member.tag())
+    for (name, row), tags in takers.items():
+        yield f"| `{key}.{'/'.join(tags)}.{name}` | {row} |"
+
+
+def _meaning(field: FieldInfo, inner: list[Any]) -> str:
+    names = [member.tag() for member in inner if issubclass(member, Named)]
+    choices = names or _choices(field.annotation)
+    quoted = [f"`{choice}`" for choice in choices]
+    described = str(field.description)
+    if quoted and all(choice in described for choice in quoted):
+        return described
+    allowed = ", ".join(quoted) or _range(field)
+    return f"{described}; {allowed}" if allowed else described
+
+
+def _shown_default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    if isinstance(field.default, BaseModel) and not isinstance(field.default, Named):
+        return ""
+    return f"`{_default(field)}`"
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.default
+    if isinstance(value, Named):
+        return value.type
+    if value is None:
+        return "null"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(str, value))}]".replace("(", "[").replace(")", "]")
+    return value if isinstance(value, str) else describe(value)
+
+
+def _choices(annotation: Any) -> list[str]:
+    if typing.get_origin(annotation) is Literal:
+        return [str(value) for value in typing.get_args(annotation)]
+    return [c for inner in typing.get_args(annotation) for c in _choices(inner)]
+
+
+def _range(field: FieldInfo) -> str:
+    """Return the limits of a number, such as "from 1 to 65,536"."""
+    texts = {
+        annotated_types.Ge: ("from {:,}", "ge"),
+        annotated_types.Gt: ("above {:,}", "gt"),
+        annotated_types.Le: ("to {:,}", "le"),
+        annotated_types.Lt: ("below {:,}", "lt"),
+    }
+    limits = [
+        text.format(getattr(limit, name))
+        for limit in [*field.metadata, *_metadata(field.annotation)]
+        for kind, (text, name) in texts.items()
+        if isinstance(limit, kind)
+    ]
+    return " ".join(limits)
+
+
+def _metadata(annotation: Any) -> list[Any]:
+    """Return the limits in ``Annotated[int, Field(ge=1)] | None``."""
+    found: list[Any] = []
+    for inner in typing.get_args(annotation):
+        for item in getattr(inner, "__metadata__", ()):
+            found += getattr(item, "metadata", [])
+    return found
+
+
+def _members(annotation: Any) -> Iterator[type[Any]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in typing.get_args(annotation):
+        yield from _members(inner)

@@ -1,0 +1,62 @@
+"""The README says what the program does."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cnncli import errors
+from cnncli.cli import cli as group
+from tests.tiny import train_tiny
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+
+
+def documented_keys(schema: str) -> set[str]:
+    """Return the keys in the table after a schema's name."""
+    table = README.split(f'"schema": "{schema}"')[1].split("\n\n")[1]
+    first_cells = [line.split("|")[1] for line in table.splitlines()[2:]]
+    return {key for cell in first_cells for key in re.findall(r"`(\w+)`", cell)}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_tiny(tmp_path_factory.mktemp("readme"))
+
+
+def test_json_keys_of_evaluate_and_summary(run: Path, cli: Any) -> None:
+    metrics = json.loads((run / "metrics.json").read_text())
+    metrics.pop("sparse_top_k_categorical_accuracy")
+    assert documented_keys("cnncli.evaluation/1") == set(metrics)
+    summary = json.loads(cli("summary", "--json").stdout)
+    assert documented_keys("cnncli.summary/1") == set(summary)
+
+
+def test_json_keys_of_train(run: Path, cli: Any) -> None:
+    result = cli("train", str(run / "config.yaml"), "--out", "out", "--json", "-q")
+    assert documented_keys("cnncli.train/1") == set(json.loads(result.stdout))
+
+
+def test_every_command_has_a_section() -> None:
+    for name in group.commands:
+        assert f"\n### {name}\n" in README
+        assert f"$ cnncli {name} --help" in README
+
+
+def test_every_exit_code_is_there() -> None:
+    codes = {
+        error.exit_code
+        for error in vars(errors).values()
+        if isinstance(error, type) and issubclass(error, errors.CnncliError)
+    }
+    documented = re.findall(r"^\| (\d+) \|", README, flags=re.MULTILINE)
+    assert codes | {0, 130} == set(map(int, documented))
+
+
+def test_every_file_of_a_run_is_there(run: Path) -> None:
+    for path in run.iterdir():
+        assert f"`{path.name}`" in README
