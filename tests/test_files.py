@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 from pathlib import Path
 from unittest import mock
 
@@ -30,9 +29,7 @@ def test_temporary_file_keeps_the_suffix_and_stands_beside(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("failing", ["os.fsync", "pathlib.Path.replace"])
-def test_failure_leaves_the_old_file_and_no_other(
-    tmp_path: Path, failing: str
-) -> None:
+def test_failure_leaves_the_old_file_and_no_other(tmp_path: Path, failing: str) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
     full = OSError(errno.ENOSPC, "No space left on device")
@@ -49,9 +46,14 @@ def test_failure_leaves_the_old_file_and_no_other(
 def test_error_in_the_block_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with pytest.raises(KeyboardInterrupt), replacing(path) as temporary:
-        temporary.write_text("half")
-        raise KeyboardInterrupt
+
+    def fail_half_way() -> None:
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail_half_way()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -102,7 +104,7 @@ def test_new_file_refuses_a_dangling_symlink(tmp_path: Path) -> None:
     path.symlink_to(tmp_path / "nowhere")
     with pytest.raises(OutputError):
         write_new_file(path, "new", overwrite=False)
-    assert os.readlink(path) == str(tmp_path / "nowhere")
+    assert path.readlink() == tmp_path / "nowhere"
 
 
 def test_nothing_else_in_the_package_opens_files_for_writing() -> None:
