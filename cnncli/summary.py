@@ -136,11 +136,9 @@ def _aligned(line: tuple[str, ...], widths: list[int]) -> list[str]:
 
 def _is_model(path: Path) -> bool:
     """Tell a model from a config by its content: a folder, or an HDF5 file."""
-    if path.is_dir():
-        return True
-    if not path.is_file():
-        return False
     try:
+        if not path.is_file():
+            return path.is_dir()
         with path.open("rb") as file:
             return file.read(4) == b"\x89HDF"
     except OSError:

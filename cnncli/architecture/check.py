@@ -13,8 +13,8 @@ from cnncli.config.problems import Problem
 
 if TYPE_CHECKING:
     from cnncli.architecture.formulas import Shape
-    from cnncli.config.document import KeyPath
     from cnncli.config.layers import Layer
+    from cnncli.config.problems import KeyPath
 
 INPUT_NAME = "image"
 """The name of the Keras model's input, which no layer may have."""

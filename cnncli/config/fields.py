@@ -41,10 +41,8 @@ class Named(Section):
         return {key: value for key, value in self if key != "type"}
 
 
-def _refusal(expected: str, value: Any) -> PydanticCustomError:
-    return PydanticCustomError(
-        "cnncli", "{text}", {"text": f"{expected}, got {describe(value)}"}
-    )
+def _refusal(text: str) -> PydanticCustomError:
+    return PydanticCustomError("cnncli", "{text}", {"text": text})
 
 
 def _is_whole(value: Any) -> bool:
@@ -58,20 +56,28 @@ def _unname(value: Any) -> Any:
     if isinstance(value, str):
         return {"type": value}
     if not isinstance(value, dict):
-        raise _refusal("must be a name, alone or with a mapping of arguments", value)
+        expected = "must be a name, alone or with a mapping of arguments"
+        raise _refusal(f"{expected}, got {describe(value)}")
     if len(value) != 1:
-        names = " and ".join(map(quoted, list(value)[:3])) or "an empty mapping"
-        more = " and more" if len(value) > 3 else ""
-        text = f"must be one name with its arguments, got {names}{more}"
-        if next(iter(value.values()), "") is None:
-            text += f"; indent what belongs to {quoted(next(iter(value)))} further"
-        raise PydanticCustomError("cnncli", "{text}", {"text": text})
+        raise _refusal(f"must be one name with its arguments, got {_names(value)}")
     ((name, arguments),) = value.items()
     if not isinstance(arguments, dict | None):
-        raise _refusal(f"{quoted(name)} needs its arguments as a mapping", arguments)
+        expected = f"{quoted(name)} needs its arguments as a mapping"
+        raise _refusal(f"{expected}, got {describe(arguments)}")
     if "type" in (arguments or {}):
-        raise _refusal(f"{quoted(name)} has no argument 'type'", value)
+        raise _refusal(f"{quoted(name)} has no argument 'type'")
     return {"type": name, **(arguments or {})}
+
+
+def _names(mapping: dict[str, Any]) -> str:
+    if not mapping:
+        return "an empty mapping"
+    names = [quoted(name) for name in mapping]
+    text = " and ".join(names[:3]) + (" and more" if len(names) > 3 else "")
+    first, second, *_ = mapping.values()
+    if first is None and not isinstance(second, dict):
+        text += f"; indent what belongs to {names[0]} further"
+    return text
 
 
 named = BeforeValidator(_unname)
@@ -83,10 +89,8 @@ def entries(minimum: int, maximum: int) -> BeforeValidator:
 
     def check(value: Any) -> Any:
         if isinstance(value, tuple) and not minimum <= len(value) <= maximum:
-            raise PydanticCustomError(
-                "cnncli",
-                "must have {minimum} to {maximum} entries, got {got}",
-                {"minimum": minimum, "maximum": maximum, "got": len(value)},
+            raise _refusal(
+                f"must have {minimum} to {maximum} entries, got {len(value):,}"
             )
         return value
 
@@ -96,9 +100,7 @@ def entries(minimum: int, maximum: int) -> BeforeValidator:
 def _check_unique(words: tuple[str, ...]) -> tuple[str, ...]:
     for position, word in enumerate(words):
         if word in words[:position]:
-            raise PydanticCustomError(
-                "cnncli", "{word} is given twice", {"word": quoted(word)}
-            )
+            raise _refusal(f"{quoted(word)} is given twice")
     return words
 
 
@@ -108,7 +110,8 @@ unique = AfterValidator(_check_unique)
 
 def _check_characters(text: str) -> str:
     if _CONTROL_CHARACTER.search(text):
-        raise _refusal("must be one line without control characters", text)
+        expected = "must be one line without control characters"
+        raise _refusal(f"{expected}, got {quoted(text)}")
     return text
 
 
@@ -118,7 +121,8 @@ def _pair(value: Any) -> Any:
         return (value, value)
     if isinstance(value, tuple) and len(value) == 2:
         return value
-    raise _refusal("must be a whole number or two of them, [height, width]", value)
+    expected = "must be a whole number or two of them, [height, width]"
+    raise _refusal(f"{expected}, got {describe(value)}")
 
 
 def _count_or_share(value: Any) -> Any:
@@ -129,8 +133,7 @@ def _count_or_share(value: Any) -> Any:
         return value
     raise _refusal(
         "must be a count of images (a whole number of at least 1) or a share of them "
-        "(a number between 0 and 1)",
-        value,
+        f"(a number between 0 and 1), got {describe(value)}"
     )
 
 
@@ -144,19 +147,21 @@ def _factor(value: Any) -> Any:
         lower, upper = map(float, pair)
         return (lower, upper) if pair is value else upper
     raise _refusal(
-        "must be a number from 0 to 1, or two from -1 to 1, [lower, upper]", value
+        "must be a number from 0 to 1, or two from -1 to 1, [lower, upper], got "
+        f"{describe(value)}"
     )
 
 
 def _margins(value: Any) -> Any:
     """Turn ``P``, ``[rows, columns]`` into ``[[top, bottom], [left, right]]``."""
-    if _is_whole(value):
-        value = (value, value)
-    if isinstance(value, tuple) and len(value) == 2:
-        return tuple((side, side) if _is_whole(side) else side for side in value)
+    sides = (value, value) if _is_whole(value) else value
+    if isinstance(sides, tuple):
+        sides = tuple((side, side) if _is_whole(side) else side for side in sides)
+        if len(sides) == 2 and all(isinstance(s, tuple) and len(s) == 2 for s in sides):
+            return sides
     raise _refusal(
-        "must be a whole number, [rows, columns] or [[top, bottom], [left, right]]",
-        value,
+        "must be a whole number, [rows, columns] or [[top, bottom], [left, right]], "
+        f"got {describe(value)}"
     )
 
 

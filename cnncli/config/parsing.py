@@ -38,6 +38,7 @@ _MEANINGS = {
         "this can't stand here; check the indentation and the quotes",
         False,
     ),
+    "expected the node content": ("expected a value here", False),
     "expected ',' or": ("this bracket isn't closed, or lacks a ','", True),
 }
 
@@ -183,7 +184,8 @@ class _Builder:
             self._refuse(f"anchors (&{event.anchor}) are not allowed")
         tag = getattr(event, "tag", None)
         if tag is not None:
-            self._refuse(f"tags ({tag}) are not allowed")
+            written = tag.replace("tag:yaml.org,2002:", "!!")
+            self._refuse(f"tags ({written}) are not allowed")
 
     def _refuse(self, what: str) -> NoReturn:
         raise ConfigError(f"{self.last_place}: {what}")

@@ -77,4 +77,6 @@ def suggestion(word: str, allowed: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the nearest allowed word, or nothing."""
     by_lower = {name.lower(): name for name in allowed}
     near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    if len(word) > 2:
+        near += [name for name in by_lower if name.startswith(word.lower())]
     return f"; did you mean {by_lower[near[0]]!r}?" if near else ""

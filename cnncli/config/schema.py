@@ -26,6 +26,7 @@ from cnncli.config.fields import (
 )
 from cnncli.config.layers import AnyLayer, name_layers
 
+Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 Metric = Literal["accuracy", "sparse_top_k_categorical_accuracy"]
 Monitor = Literal[
     "loss",
@@ -312,10 +313,20 @@ class Training(Section):
     weights: Weights = Field(
         Last(), description="which epoch's weights `model.h5` gets"
     )
+    precision: Precision = Field(
+        "float32",
+        description="number format of the layers; the weights and the last layer stay "
+        "in float32",
+    )
     threads: Annotated[int, Field(ge=1, le=1024)] | None = Field(
         None,
         description="processor threads; without it, as many as there are cores (the "
         "number is part of what makes a run repeatable)",
+    )
+    tensorboard: bool = Field(
+        False,
+        description="whether to write curves for TensorBoard, which must be installed, "
+        "to `tensorboard/` in the run folder",
     )
 
 

@@ -49,8 +49,20 @@ class DataInfo:
 
 
 def source_folder(source: Source) -> Path:
-    """Return the folder that holds a data set's files."""
-    return EMBEDDED_FOLDER if source.path is None else Path(source.path).expanduser()
+    """Return the folder that holds a data set's files.
+
+    Raises:
+        DataError: The path starts with the home of a user that doesn't exist.
+    """
+    if source.path is None:
+        return EMBEDDED_FOLDER
+    try:
+        return Path(source.path).expanduser()
+    except RuntimeError as error:
+        raise DataError(
+            f"{source.path}: there is no user with such a home folder; write the path "
+            "without '~'"
+        ) from error
 
 
 def describe_source(source: Source) -> DataInfo:
