@@ -13,7 +13,8 @@ from cnncli.config.schema import CategoricalCrossentropy
 if TYPE_CHECKING:
     from cnncli.architecture import Shape
     from cnncli.config import Config
-    from cnncli.config.schema import Loss, Optimizer
+    from cnncli.config.layers import Layer
+    from cnncli.config.schema import Loss, Training
 
 PerImage = Callable[[Any, Any], Any]
 """Takes labels (batch_size,) and probabilities (batch_size, num_classes), gives a value
@@ -33,21 +34,31 @@ def build_model(config: Config, image_shape: Shape) -> keras.Sequential:
     model = keras.Sequential(
         [keras.Input(image_shape, name=INPUT_NAME)], name=config.name
     )
-    for layer in config.model.layers:
-        model.add(getattr(keras.layers, layer.type)(**layer.arguments()))
+    *hidden, last = config.model.layers
+    for layer in hidden:
+        model.add(_build_layer(layer, config.training.precision))
+    model.add(_build_layer(last, "float32"))
     return model
 
 
-def build_optimizer(config: Optimizer) -> keras.optimizers.Optimizer:
-    """Build the optimizer that a config names."""
-    return getattr(keras.optimizers, config.type)(**config.arguments())
+def build_optimizer(training: Training) -> keras.optimizers.Optimizer:
+    """Build the optimizer that a config names.
+
+    With float16, whose smallest numbers would lose small gradients, the loss is scaled;
+    see https://arxiv.org/abs/1710.03740.
+    """
+    config = training.optimizer
+    optimizer = getattr(keras.optimizers, config.type)(**config.arguments())
+    if training.precision == "mixed_float16":
+        return keras.optimizers.LossScaleOptimizer(optimizer)
+    return optimizer
 
 
 def compile_model(model: keras.Model, config: Config) -> None:
     """Compile a model as its config says, so that plain Keras can go on with it."""
     loss = config.training.loss
     model.compile(
-        build_optimizer(config.training.optimizer),
+        build_optimizer(config.training),
         keras.losses.CategoricalCrossentropy(label_smoothing=loss.label_smoothing)
         if isinstance(loss, CategoricalCrossentropy)
         else loss.type,
@@ -80,6 +91,10 @@ def measure_functions(config: Config, num_classes: int) -> dict[str, PerImage]:
     for metric in config.training.metrics:
         functions[metric] = _METRICS[metric]
     return functions
+
+
+def _build_layer(layer: Layer, dtype: str) -> keras.Layer:
+    return getattr(keras.layers, layer.type)(**layer.arguments(), dtype=dtype)
 
 
 _METRICS: dict[str, PerImage] = {

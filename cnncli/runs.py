@@ -25,10 +25,11 @@ from cnncli.runfolder import LOG, RunFolder
 from cnncli.runtime import batch_parts, describe_runtime
 from cnncli.steps import TrainingSteps
 from cnncli.summary import format_summary
-from cnncli.training import Fit, Progress, fit
+from cnncli.training import Fit, fit
 
 if TYPE_CHECKING:
     from cnncli.experiment import Experiment
+    from cnncli.watchers import Watcher
 
 SCHEMA = "cnncli.train/1"
 
@@ -64,7 +65,7 @@ class Run:
 
 
 def run(
-    experiment: Experiment, folder: RunFolder, progress: Progress, log: BinaryIO
+    experiment: Experiment, folder: RunFolder, progress: Watcher, log: BinaryIO
 ) -> Run:
     """Train, evaluate and write everything down. TensorFlow has been started.
 
@@ -114,10 +115,10 @@ def run(
 
 
 def _fit(
-    experiment: Experiment, network: Network, splits: Splits, progress: Progress
+    experiment: Experiment, network: Network, splits: Splits, progress: Watcher
 ) -> Fit:
     training = experiment.config.training
-    optimizer = build_optimizer(training.optimizer)
+    optimizer = build_optimizer(training)
     steps = TrainingSteps(
         network,
         optimizer,
@@ -179,7 +180,7 @@ def _ending_noted(folder: RunFolder, log: BinaryIO) -> Iterator[None]:
         write_file(folder / LOG, log.read())
 
 
-def _warn_of_overlaps(splits: Splits, progress: Progress) -> None:
+def _warn_of_overlaps(splits: Splits, progress: Watcher) -> None:
     """Warn of test images that training or validation also see."""
     for name, images in (
         ("validation", splits.validation),

@@ -110,6 +110,6 @@ class TrainingSteps:
         with tf.GradientTape() as tape:
             output = network.model(network.normalize(pixels), training=True)
             values = network.measure(labels, output)
-            loss = tf.reduce_sum(values[0]) * scale
+            loss = self._optimizer.scale_loss(tf.reduce_sum(values[0]) * scale)
         sums = tf.stack([tf.reduce_sum(tf.cast(v, tf.float64)) for v in values])
         return tape.gradient(loss, self._variables), sums

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,27 +20,9 @@ if TYPE_CHECKING:
     from cnncli.config.schema import Training
     from cnncli.data.dataset import Images
     from cnncli.steps import TrainingSteps
+    from cnncli.watchers import Watcher
 
 _SECONDS_BETWEEN_REPORTS = 0.4
-
-
-class Progress(Protocol):
-    """Somebody who wants to know how a run goes."""
-
-    def status(self, doing: str) -> None:
-        """Note what is done now, such as "reading images"."""
-
-    def warn(self, message: str) -> None:
-        """Note something that the user should know and may want to change."""
-
-    def epoch_starts(self, epoch: int, epochs: int, steps: int) -> None:
-        """Note that an epoch, from 1, begins; it will take ``steps`` steps."""
-
-    def steps_end(self, step: int, means: Mapping[str, float]) -> None:
-        """Note that ``step`` steps of the epoch are done, and the measures so far."""
-
-    def epoch_ends(self, row: Mapping[str, float], seconds: float) -> None:
-        """Note an epoch's row of the history, and how long it took."""
 
 
 @dataclass
@@ -86,7 +68,7 @@ def fit(
     training: Training,
     *,
     seed: int,
-    progress: Progress,
+    progress: Watcher,
 ) -> Fit:
     """Train a network, and leave in it the weights that the config asks to keep.
 
@@ -129,7 +111,7 @@ def fit(
 
 
 def _run_epoch(
-    steps: TrainingSteps, order: np.ndarray, progress: Progress
+    steps: TrainingSteps, order: np.ndarray, progress: Watcher
 ) -> dict[str, float]:
     """Run an epoch's steps in chunks that take about as long as a report is due."""
     sums = np.zeros(len(steps.measures))

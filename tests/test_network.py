@@ -13,6 +13,7 @@ from cnncli.data.dataset import Images
 from cnncli.data.normalization import Normalization
 from cnncli.errors import TrainingError
 from cnncli.training import check_finite, epoch_order, fit
+from cnncli.watchers import Watcher
 
 NORMALIZATION = Normalization((10.0,), (200.0,))
 NETWORK = """
@@ -57,31 +58,13 @@ def build(config: Config, *, parts: int) -> Any:
     return Network(build_model(config, (8, 8, 1)), NORMALIZATION, measures, parts=parts)
 
 
-class Silent:
-    """A Progress that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.steps: list[int] = []
-
-    def status(self, doing: str) -> None: ...
-
-    def warn(self, message: str) -> None: ...
-
-    def epoch_starts(self, epoch: int, epochs: int, steps: int) -> None: ...
-
-    def steps_end(self, step: int, means: Any) -> None:
-        self.steps.append(step)
-
-    def epoch_ends(self, row: Any, seconds: float) -> None: ...
-
-
 def train(config: Config, images: Images, *, parts: int) -> tuple[Any, list[Any]]:
     """Train a fresh network; return its weights and the history."""
     from cnncli.models import build_optimizer
     from cnncli.steps import TrainingSteps
 
     network = build(config, parts=parts)
-    optimizer = build_optimizer(config.training.optimizer)
+    optimizer = build_optimizer(config.training)
     steps = TrainingSteps(
         network, optimizer, images.pixels, images.labels, config.training.batch_size
     )
@@ -92,7 +75,7 @@ def train(config: Config, images: Images, *, parts: int) -> tuple[Any, list[Any]
         random_images(17),
         config.training,
         seed=config.seed,
-        progress=Silent(),
+        progress=Watcher(),
     )
     return network.model.get_weights(), result.history
 

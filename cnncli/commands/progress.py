@@ -16,26 +16,15 @@ from rich.progress import (
 )
 
 from cnncli.errors import printable
+from cnncli.watchers import Watcher
 
 
-class QuietProgress:
+class QuietProgress(Watcher):
     """Shows warnings only."""
-
-    def status(self, doing: str) -> None:
-        """Show nothing."""
 
     def warn(self, message: str) -> None:
         """Show the message, on a line of its own."""
         click.echo(f"warning: {printable(message)}", err=True)
-
-    def epoch_starts(self, epoch: int, epochs: int, steps: int) -> None:
-        """Show nothing."""
-
-    def steps_end(self, step: int, means: Mapping[str, float]) -> None:
-        """Show nothing."""
-
-    def epoch_ends(self, row: Mapping[str, float], seconds: float) -> None:
-        """Show nothing."""
 
 
 class PlainProgress(QuietProgress):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,9 @@ _SMOKE_VALIDATION_IMAGES = 128
 @click.option(
     "--smoke", is_flag=True, help="Train on a few images for one epoch: seconds."
 )
+@click.option(
+    "--profile", is_flag=True, help="Write a TensorBoard profile of a few steps."
+)
 @json_option
 @quiet_option
 def train(
@@ -44,6 +48,7 @@ def train(
     overwrite: bool,
     dry_run: bool,
     smoke: bool,
+    profile: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -70,24 +75,42 @@ def train(
     if dry_run:
         click.echo(_dry_run(experiment, folder.path))
         return
-    finished = _run(experiment, folder.path, quiet=quiet)
+    finished = _run(experiment, folder.path, profile=profile, quiet=quiet)
     click.echo(
         json.dumps(finished.to_dict(), indent=2) if as_json else format_run(finished)
     )
 
 
-def _run(experiment: Experiment, out: Path, *, quiet: bool) -> Run:
+def _run(experiment: Experiment, out: Path, *, profile: bool, quiet: bool) -> Run:
     """Run an experiment with its progress on stderr."""
     from cnncli.commands.progress import open_progress
     from cnncli.runfolder import RunFolder
     from cnncli.runtime import native_stderr_in_log, start_tensorflow
+    from cnncli.watchers import Watcher, Watchers
 
+    curves = experiment.config.training.tensorboard
+    if profile or curves:
+        _require_tensorboard("--profile" if profile else "training.tensorboard")
     with native_stderr_in_log() as log, open_progress(quiet=quiet) as progress:
         progress.status("starting TensorFlow")
         start_tensorflow(experiment.config)
         from cnncli.runs import run
+        from cnncli.tensorboard import ScalarCurves, StepProfile
 
-        return run(experiment, RunFolder(out), progress, log)
+        watchers: list[Watcher] = [progress]
+        watchers += [ScalarCurves(out / "tensorboard")] * curves
+        watchers += [StepProfile(out / "profile")] * profile
+        finished = run(experiment, RunFolder(out), Watchers(*watchers), log)
+    if profile or curves:
+        click.echo(f"open it with: tensorboard --logdir {out}", err=True)
+    return finished
+
+
+def _require_tensorboard(wanted_by: str) -> None:
+    if find_spec("tensorboard") is None:
+        raise click.UsageError(
+            f"{wanted_by} needs TensorBoard: pip install 'cnncli[tensorboard]'"
+        )
 
 
 def _dry_run(experiment: Experiment, out: Path) -> str:

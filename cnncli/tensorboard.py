@@ -1,0 +1,52 @@
+"""What TensorBoard shows of a run: curves of each epoch's figures, a profile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import tensorflow as tf
+
+from cnncli.watchers import Watcher
+
+
+class ScalarCurves(Watcher):
+    """Writes each epoch's figures as scalars.
+
+    Args:
+        folder: For the event file; those of an earlier run are removed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        for old in folder.glob("events.out.tfevents.*"):
+            old.unlink()
+        self._writer = tf.summary.create_file_writer(str(folder))
+
+    def epoch_ends(self, row: Mapping[str, float], seconds: float) -> None:
+        """Write the row of the history, and how long the epoch took."""
+        with self._writer.as_default(step=int(row["epoch"])):
+            for name, value in row.items():
+                if name != "epoch":
+                    tf.summary.scalar(name, value)
+            tf.summary.scalar("seconds", seconds)
+        self._writer.flush()
+
+
+class StepProfile(Watcher):
+    """Writes a profile of the first steps that come after the graph has been traced.
+
+    Args:
+        folder: For the profile.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._reports = 0
+
+    def steps_end(self, step: int, means: Mapping[str, float]) -> None:
+        """Start after the first steps of the run, stop after the next ones."""
+        self._reports += 1
+        if self._reports == 1:
+            tf.profiler.experimental.start(str(self._folder))
+        elif self._reports == 2:
+            tf.profiler.experimental.stop()
