@@ -14,7 +14,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help train evaluate summary plot-model feature-maps smoke \
-	test test-slow check format lint types imports docs docs-check clean
+	test test-slow bench check format lint types imports docs docs-check clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
@@ -48,6 +48,9 @@ test: | $(VENV)/.dev ## Run the fast tests
 
 test-slow: | $(VENV)/.dev ## Run the slow tests: real training, a wheel in a clean environment
 	$(BIN)/pytest -m slow
+
+bench: | $(VENV)/.runtime build/bench/venv/.installed ## Time it against PyTorch: 25 minutes (BENCH=--quick: 3)
+	$(BIN)/python -m tests.benchmarks $(BENCH)
 
 check: format-check lint types imports docs-check test ## All that must pass before a commit
 
@@ -92,3 +95,9 @@ $(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/.python
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.python
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $(VENV)/.runtime $@
+
+# PyTorch is measured, never needed: it has an environment of its own.
+build/bench/venv/.installed: tests/benchmarks/requirements.txt | $(VENV)/.python
+	$(BIN)/python -m venv --clear build/bench/venv
+	build/bench/venv/bin/pip install --quiet -r $<
+	@touch $@

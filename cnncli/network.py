@@ -37,6 +37,11 @@ class Network:
         measures: The loss first, then the metrics.
         parts: In how many parts a batch is computed; 1 for a model with layers that
             look at a whole batch.
+
+    Attributes:
+        model: As given.
+        measures: As given.
+        parts: As given.
     """
 
     def __init__(
@@ -51,7 +56,7 @@ class Network:
         self.measures = measures
         self._mean = tf.constant(normalization.mean, tf.float32)
         self._deviation = tf.constant(normalization.deviation, tf.float32)
-        self._parts = parts
+        self.parts = parts
         image_shape = model.input_shape[1:]
         self._predict_batch = tf.function(
             self._traced_predict,
@@ -96,25 +101,34 @@ class Network:
             for function in self.measures.values()
         ]
 
-    def split(self, *tensors: tf.Tensor) -> list[tuple[tf.Tensor, ...]]:
-        """Cut tensors along the batch into the parts that are computed in parallel."""
-        size = tf.shape(tensors[0])[0]
-        cuts = [size * part // self._parts for part in range(self._parts + 1)]
-        return [
-            tuple(tensor[start:stop] for tensor in tensors)
-            for start, stop in itertools.pairwise(cuts)
-        ]
-
     def _traced_predict(
         self, pixels: tf.Tensor, labels: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         probabilities, values = [], []
-        for part_pixels, part_labels in self.split(pixels, labels):
+        for part_pixels, part_labels in split_batch(pixels, labels, self.parts):
             part = self.model(self.normalize(part_pixels), training=False)
             part = tf.cast(part, tf.float32)
             probabilities.append(part)
             values.append(tf.stack(self.measure(part_labels, part), axis=1))
         return tf.concat(probabilities, 0), tf.concat(values, 0)
+
+
+def split_batch(
+    pixels: tf.Tensor, labels: tf.Tensor, parts: int
+) -> list[tuple[tf.Tensor, tf.Tensor]]:
+    """Cut a batch into the parts that are computed in parallel.
+
+    Args:
+        pixels: (batch_size, height, width, channels).
+        labels: (batch_size,).
+        parts: How many.
+    """
+    size = tf.size(labels)
+    cuts = [size * part // parts for part in range(parts + 1)]
+    return [
+        (pixels[start:stop], labels[start:stop])
+        for start, stop in itertools.pairwise(cuts)
+    ]
 
 
 def mean(values: np.ndarray) -> float:

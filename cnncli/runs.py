@@ -122,8 +122,7 @@ def _fit(
     steps = TrainingSteps(
         network,
         optimizer,
-        splits.train.pixels,
-        splits.train.labels,
+        splits.train,
         training.batch_size,
     )
     return fit(

@@ -65,9 +65,7 @@ def train(config: Config, images: Images, *, parts: int) -> tuple[Any, list[Any]
 
     network = build(config, parts=parts)
     optimizer = build_optimizer(config.training)
-    steps = TrainingSteps(
-        network, optimizer, images.pixels, images.labels, config.training.batch_size
-    )
+    steps = TrainingSteps(network, optimizer, images, config.training.batch_size)
     result = fit(
         network,
         steps,

@@ -152,7 +152,8 @@ def _dilated_stride_faults(layer: Conv2D) -> Iterator[Fault]:
 
 
 def _unequal_stride_faults(layer: DepthwiseConv2D | SeparableConv2D) -> Iterator[Fault]:
-    # With dilation Keras takes another way, on which unequal strides do work.
+    # TensorFlow takes them on some processors only, and a config must not depend on
+    # that. With dilation Keras takes another way, on which unequal strides do work.
     if layer.strides[0] != layer.strides[1] and max(layer.dilation_rate) == 1:
         yield Fault(
             f", but {layer.type} can't take unequal strides, {_by(layer.strides)}; "

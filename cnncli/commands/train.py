@@ -98,8 +98,10 @@ def _run(experiment: Experiment, out: Path, *, profile: bool, quiet: bool) -> Ru
         from cnncli.tensorboard import ScalarCurves, StepProfile
 
         watchers: list[Watcher] = [progress]
-        watchers += [ScalarCurves(out / "tensorboard")] * curves
-        watchers += [StepProfile(out / "profile")] * profile
+        if curves:
+            watchers.append(ScalarCurves(out / "tensorboard"))
+        if profile:
+            watchers.append(StepProfile(out / "profile"))
         finished = run(experiment, RunFolder(out), Watchers(*watchers), log)
     if profile or curves:
         click.echo(f"open it with: tensorboard --logdir {out}", err=True)

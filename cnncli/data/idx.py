@@ -57,8 +57,8 @@ class LabelledImages:
     """
 
     shape: tuple[int, ...]
-    pixels: bytes
-    labels: bytes
+    pixels: bytes | bytearray
+    labels: bytes | bytearray
 
 
 def find_idx_files(folder: Path) -> IdxFiles:
@@ -130,7 +130,9 @@ def read_idx_shape(path: Path, *, dimensions: int) -> tuple[int, ...]:
         return _read_header(path, stream, dimensions)
 
 
-def read_idx(path: Path, *, dimensions: int) -> tuple[tuple[int, ...], bytes]:
+def read_idx(
+    path: Path, *, dimensions: int
+) -> tuple[tuple[int, ...], bytes | bytearray]:
     """Read a whole file.
 
     Args:
@@ -190,7 +192,7 @@ def _read_header(path: Path, stream: Stream, dimensions: int) -> tuple[int, ...]
     return shape
 
 
-def _describe_magic(magic: bytes) -> str:
+def _describe_magic(magic: bytes | bytearray) -> str:
     """Say what a magic number means: ``2051 (3-dimensional unsigned bytes)``."""
     number = int.from_bytes(magic, "big")
     kind, dimensions = divmod(number, 256)

@@ -46,14 +46,14 @@ def open_stream(path: Path) -> Iterator[Stream]:
         ) from error
 
 
-def read_up_to(stream: Stream, size: int) -> bytes:
-    """Read ``size`` bytes, or as many as there are, holding only what was read."""
+def read_up_to(stream: Stream, size: int) -> bytearray:
+    """Read ``size`` bytes, or as many as there are; hold only what was read, once."""
     content = bytearray()
     while len(content) < size and (
         chunk := stream.read(min(size - len(content), _CHUNK))
     ):
         content += chunk
-    return bytes(content)
+    return content
 
 
 def _open_at_once(path: str, flags: int) -> int:

@@ -1,0 +1,47 @@
+"""The machine and the versions that figures belong to."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.benchmarks.processes import run_process
+
+_OURS = ("cnncli", "tensorflow", "keras", "numpy", "click")
+_THEIRS = ("torch", "lightning")
+
+
+def describe_machine(torch_python: Path | None) -> dict[str, str]:
+    """Return processor, memory, system and versions; nothing that names the machine.
+
+    Args:
+        torch_python: The interpreter that has PyTorch and Lightning.
+    """
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    described = {
+        "processor": _processor(),
+        "cores": str(len(os.sched_getaffinity(0))),
+        "memory": f"{memory / 2**30:.0f} GiB",
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        **{package: version(package) for package in _OURS},
+    }
+    if torch_python is not None:
+        code = (
+            "from importlib.metadata import version; "
+            f"print(*map(version, {_THEIRS}), sep='\\n')"
+        )
+        found = run_process([str(torch_python), "-c", code]).output.split()
+        described |= dict(zip(_THEIRS, found, strict=True))
+    return described
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    named = (line.partition(":")[2].strip() for line in lines if "model name" in line)
+    return next(named, platform.machine())
