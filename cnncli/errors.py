@@ -70,6 +70,23 @@ class GateError(CnncliError):
     exit_code = 7
 
 
+class StoppedError(CnncliError):
+    """A signal asked to stop, and what was trained so far is kept.
+
+    Args:
+        signal: Its number; the exit code is what shells make of it, 128 more.
+        message: How to go on.
+    """
+
+    def __init__(self, signal: int, message: str) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal
+
+    def lines(self) -> list[str]:
+        """Return one line that doesn't speak of an error."""
+        return [printable(str(self))]
+
+
 def printable(text: str) -> str:
     r"""Escape what a terminal would act on: an ESC byte becomes ``\x1b``."""
     return "".join(

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
+import resource
 import secrets
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from cnncli.errors import OutputError
+
+_TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.tmp\.(.+)")
 
 
 @contextmanager
@@ -72,6 +77,54 @@ def write_new_file(path: Path, content: bytes | str, *, overwrite: bool) -> None
             "place, or replace it with --overwrite"
         )
     write_file(path, data)
+
+
+def sweep(folder: Path, names: Iterable[str]) -> None:
+    """Remove what a killed process left half-written under temporary names.
+
+    Args:
+        folder: Where to look; no other process may be writing there.
+        names: Of the files whose temporary ones are meant; no others are touched.
+    """
+    for path in folder.iterdir():
+        match = _TEMPORARY.fullmatch(path.name)
+        if match and match[1] in names:
+            path.unlink(missing_ok=True)
+
+
+def is_temporary(name: str) -> bool:
+    """Return whether ``replacing`` may have left a file of this name when killed."""
+    return _TEMPORARY.fullmatch(name) is not None
+
+
+def check_space(folder: Path, *, total: int, largest: int) -> None:
+    """Refuse to begin what can't be written down in the end.
+
+    Args:
+        folder: Where it will be written.
+        total: Bytes of all files together.
+        largest: Bytes of the largest.
+
+    Raises:
+        OutputError: The disk has less room, or the process may not write such files.
+    """
+    free = shutil.disk_usage(folder).free
+    if total > free:
+        raise OutputError(
+            f"{folder}: the run needs {_megabytes(total)} there, {_megabytes(free)} "
+            "are free; make room, or choose another place with --out"
+        )
+    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if limit != resource.RLIM_INFINITY and largest > limit:
+        raise OutputError(
+            f"{folder}: the run needs to write a file of {_megabytes(largest)}, but "
+            f"this process may write no larger ones than {_megabytes(limit)}; raise "
+            "the limit with 'ulimit -f'"
+        )
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
 
 
 def _sync(path: Path, flags: int) -> None:

@@ -5,84 +5,82 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pandas as pd
+import tensorflow as tf
 
 from cnncli import __version__
+from cnncli.checkpoints import Checkpoints
 from cnncli.config import config_to_yaml
 from cnncli.data.dataset import Splits, load_splits
 from cnncli.data.splits import count_duplicates
+from cnncli.errors import OutputError, StoppedError, TrainingError
 from cnncli.evaluation import Evaluation, evaluate, evaluation_files
 from cnncli.files import write_file
 from cnncli.modelfile import MODEL_NAME, ModelFile, file_digest, save_model
 from cnncli.models import build_optimizer, compile_model
 from cnncli.network import Network, build_network
 from cnncli.plots.history import plot_history
+from cnncli.resume import (
+    check_same,
+    config_identity,
+    extension_warning,
+    flattened,
+    run_result,
+)
 from cnncli.runfolder import LOG, RunFolder
 from cnncli.runtime import batch_parts, describe_runtime
+from cnncli.signals import stop_request
+from cnncli.state import STATE_NAME, Fit
 from cnncli.steps import TrainingSteps
 from cnncli.summary import format_summary
-from cnncli.training import Fit, fit
+from cnncli.training import fit
+from cnncli.watchers import Watchers
 
 if TYPE_CHECKING:
+    from cnncli.config import Config
     from cnncli.experiment import Experiment
+    from cnncli.signals import StopRequest
+    from cnncli.state import State
     from cnncli.watchers import Watcher
 
-SCHEMA = "cnncli.train/1"
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run.
-
-    Attributes:
-        folder: Where its files are.
-        fit: How training went.
-        evaluation: What the network makes of the test images.
-        seconds: How long it all took, from reading images to the last file.
-    """
-
-    folder: RunFolder
-    fit: Fit
-    evaluation: Evaluation
-    seconds: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what ``train --json`` says; the keys are in the README."""
-        return {
-            "schema": SCHEMA,
-            "run_folder": str(self.folder.path),
-            "epochs": len(self.fit.history),
-            "kept_epoch": self.fit.kept_epoch,
-            "stopped_early": self.fit.stopped_early,
-            "seconds": round(self.seconds, 3),
-            "history": self.fit.history,
-            "evaluation": self.evaluation.to_dict(),
-        }
+_BYTES_A_PREDICTION = 64
+_BYTES_OF_REPORTS = 2_000_000
 
 
 def run(
-    experiment: Experiment, folder: RunFolder, progress: Watcher, log: BinaryIO
-) -> Run:
+    experiment: Experiment,
+    folder: RunFolder,
+    progress: Watcher,
+    log: BinaryIO,
+    state: State | None = None,
+) -> dict[str, Any]:
     """Train, evaluate and write everything down. TensorFlow has been started.
 
     Args:
         experiment: What to run.
-        folder: Where to; it has been found free.
+        folder: Where to; it is claimed for this run.
         progress: Is told how it goes.
         log: What libraries wrote to stderr; a copy goes to the run folder.
+        state: Where to go on from; without one, the run begins.
+
+    Returns:
+        See ``run_result``.
 
     Raises:
+        ConfigError: The run in the folder can't go on here exactly.
         DataError: The images can't be read or split.
-        TrainingError: Training diverged.
+        ModelFileError: The state doesn't fit the network.
         OutputError: A file can't be written.
+        StoppedError: A signal has asked for it.
+        TrainingError: Training diverged, or memory ran out.
     """
     started = time.perf_counter()
     config = experiment.config
-    folder.start(config_to_yaml(config), _first_manifest(experiment))
+    if state is None:
+        folder.start(config_to_yaml(config), _first_manifest(experiment))
     with _ending_noted(folder, log):
         progress.status("reading images")
         splits = load_splits(config, experiment.data)
@@ -91,9 +89,10 @@ def run(
         network = build_network(
             config, experiment.data.image_shape, len(classes), splits.normalization
         )
-        fitted = _fit(experiment, network, splits, progress)
-        progress.status("evaluating")
-        evaluation = evaluate(network, splits.test, classes, split="test")
+        with stop_request() as request:
+            fitted = _fit(experiment, folder, network, splits, progress, request, state)
+            progress.status("evaluating")
+            evaluation = evaluate(network, splits.test, classes, split="test")
         progress.status("writing the run folder")
         _write_results(experiment, folder, network, splits, fitted, evaluation)
     seconds = time.perf_counter() - started
@@ -111,29 +110,67 @@ def run(
         },
         files={MODEL_NAME: file_digest(folder / MODEL_NAME)},
     )
-    return Run(folder, fitted, evaluation, seconds)
+    return run_result(folder, fitted, config, seconds, evaluation.to_dict())
 
 
 def _fit(
-    experiment: Experiment, network: Network, splits: Splits, progress: Watcher
+    experiment: Experiment,
+    folder: RunFolder,
+    network: Network,
+    splits: Splits,
+    progress: Watcher,
+    request: StopRequest,
+    state: State | None,
 ) -> Fit:
-    training = experiment.config.training
-    optimizer = build_optimizer(training)
-    steps = TrainingSteps(
-        network,
-        optimizer,
-        splits.train,
-        training.batch_size,
-    )
-    return fit(
-        network,
-        steps,
-        optimizer,
-        splits.validation,
-        training,
-        seed=experiment.config.seed,
-        progress=progress,
-    )
+    """Train, from the beginning or from a state on, and keep the state on the disk."""
+    config = experiment.config
+    optimizer = build_optimizer(config.training)
+    steps = TrainingSteps(network, optimizer, splits.train, config.training.batch_size)
+    identity = _identity(config, splits)
+    checkpoints = Checkpoints(folder, identity, network.model, optimizer, request)
+    checkpoints.check_space(_other_bytes(network, splits))
+    if state is None:
+        start = Fit()
+        checkpoints.write(start)
+    else:
+        for section in ("runtime", "images"):
+            check_same(folder, state.identity[section], identity[section])
+        start = checkpoints.restore(state)
+        folder.go_on(config_to_yaml(config))
+        progress.note(f"going on {start.position}")
+        if warning := extension_warning(state, config):
+            progress.warn(warning)
+    try:
+        fitted = fit(
+            network,
+            steps,
+            optimizer,
+            splits.validation,
+            config.training,
+            seed=config.seed,
+            progress=Watchers(progress, checkpoints),
+            start=start,
+        )
+    except TrainingError as error:
+        raise TrainingError(f"{error}{checkpoints.last_good_state()}") from error
+    checkpoints.stop_if_asked(fitted)
+    return fitted
+
+
+def _identity(config: Config, splits: Splits) -> dict[str, dict[str, Any]]:
+    """Return what must be the same for a run to go on exactly."""
+    runtime = {"cnncli": __version__, "batch_parts": batch_parts(config)}
+    return {
+        "config": config_identity(config),
+        "runtime": flattened({**runtime, **describe_runtime()}),
+        "images": {**splits.fingerprints, "split": splits.indices_digest},
+    }
+
+
+def _other_bytes(network: Network, splits: Splits) -> int:
+    """Return about how many bytes a run writes beside its state."""
+    weights = 4 * int(network.model.count_params())
+    return weights + _BYTES_A_PREDICTION * len(splits.test) + _BYTES_OF_REPORTS
 
 
 def _write_results(
@@ -168,15 +205,40 @@ def _ending_noted(folder: RunFolder, log: BinaryIO) -> Iterator[None]:
     """Note in the manifest that a run failed or was stopped; keep the log."""
     try:
         yield
-    except KeyboardInterrupt:
-        folder.finish("stopped")
+    except (KeyboardInterrupt, StoppedError):
+        _note_end(folder, log, "stopped")
         raise
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        _note_end(folder, log, "failed", reason="memory ran out")
+        raise TrainingError(
+            "memory ran out; close other programs, then go on with: "
+            f"{folder.resume_command}"
+        ) from error
+    except OutputError as error:
+        _note_end(folder, log, "failed", reason=str(error))
+        if not (folder / STATE_NAME).exists():
+            raise
+        raise OutputError(
+            f"{error}; what was trained is kept: make room, then go on with: "
+            f"{folder.resume_command}"
+        ) from error
     except Exception as error:
-        folder.finish("failed", reason=str(error).splitlines()[0])
+        _note_end(folder, log, "failed", reason=str(error).splitlines()[0])
         raise
-    finally:
-        log.seek(0)
-        write_file(folder / LOG, log.read())
+    write_file(folder / LOG, _content(log))
+
+
+def _note_end(folder: RunFolder, log: BinaryIO, status: str, **more: Any) -> None:
+    """Note how a run ended, if it had begun and there is still room to."""
+    with suppress(OutputError):
+        if folder.manifest().get("status") == "running":
+            folder.finish(status, **more)
+            write_file(folder / LOG, _content(log))
+
+
+def _content(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read()
 
 
 def _warn_of_overlaps(splits: Splits, progress: Watcher) -> None:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
@@ -91,9 +92,20 @@ def describe_runtime() -> dict[str, object]:
             "inter_op": tf.config.threading.get_inter_op_parallelism_threads(),
         },
         "machine": f"{platform.system()} {platform.machine()}",
+        "processor": processor_name(),
         "devices": [device.device_type for device in tf.config.list_physical_devices()],
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
     }
+
+
+def processor_name() -> str:
+    """Return the processor's name, as far as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("ascii", "replace").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    named = (line.partition(":")[2].strip() for line in lines if "model name" in line)
+    return next(named, platform.machine())
 
 
 def available_threads() -> int:

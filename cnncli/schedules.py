@@ -60,6 +60,13 @@ def is_stopped(stopping: EarlyStopping | None, history: History) -> bool:
     return bool(waits) and waits[-1] >= stopping.patience
 
 
+def is_over(training: Training, history: History) -> bool:
+    """Return whether training ends after the epochs in the history."""
+    return len(history) >= training.epochs or is_stopped(
+        training.early_stopping, history
+    )
+
+
 def kept_epoch(weights: Weights, history: History) -> int:
     """Return the epoch, from 1, whose weights the model file gets.
 

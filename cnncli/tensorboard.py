@@ -14,12 +14,14 @@ class ScalarCurves(Watcher):
     """Writes each epoch's figures as scalars.
 
     Args:
-        folder: For the event file; those of an earlier run are removed.
+        folder: For the event file.
+        add: Whether to leave those that are there already; else they are removed.
     """
 
-    def __init__(self, folder: Path) -> None:
-        for old in folder.glob("events.out.tfevents.*"):
-            old.unlink()
+    def __init__(self, folder: Path, *, add: bool) -> None:
+        if not add:
+            for old in folder.glob("events.out.tfevents.*"):
+                old.unlink()
         self._writer = tf.summary.create_file_writer(str(folder))
 
     def epoch_ends(self, row: Mapping[str, float], seconds: float) -> None:

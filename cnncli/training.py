@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cnncli.config.schema import Best
 from cnncli.errors import TrainingError
 from cnncli.network import Network, mean
-from cnncli.schedules import is_stopped, kept_epoch, learning_rate
+from cnncli.schedules import is_over, kept_epoch, learning_rate
+from cnncli.state import Fit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,24 +24,6 @@ if TYPE_CHECKING:
     from cnncli.watchers import Watcher
 
 _SECONDS_BETWEEN_REPORTS = 0.4
-
-
-@dataclass
-class Fit:
-    """What training gives beside the weights in the model.
-
-    Attributes:
-        history: One row an epoch: epoch, the measures on training and (``val_``)
-            validation images, learning_rate.
-        seconds: How long each epoch took.
-        kept_epoch: The epoch whose weights the model has, from 1.
-        stopped_early: Whether there were to be more epochs.
-    """
-
-    history: list[dict[str, float]] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    kept_epoch: int = 0
-    stopped_early: bool = False
 
 
 def epoch_order(seed: int, epoch: int, num_images: int) -> np.ndarray:
@@ -69,6 +52,7 @@ def fit(
     *,
     seed: int,
     progress: Watcher,
+    start: Fit | None = None,
 ) -> Fit:
     """Train a network, and leave in it the weights that the config asks to keep.
 
@@ -80,57 +64,83 @@ def fit(
         training: The training section of the config.
         seed: Decides the order of images.
         progress: Is told of every epoch and, about twice a second, of the steps.
+        start: Where to go on from; model and optimizer have the variables that belong
+            to it.
 
     Raises:
         TrainingError: The loss or a weight is no longer finite.
     """
-    result = Fit()
-    kept_weights = None
-    for epoch in range(1, training.epochs + 1):
-        started = time.perf_counter()
+    result = start or Fit()
+    while not is_over(training, result.history):
+        epoch = result.epoch
         rate = learning_rate(training, epoch, result.history)
         optimizer.learning_rate = rate
         progress.epoch_starts(epoch, training.epochs, steps.per_epoch)
         order = epoch_order(seed, epoch, steps.num_images)
-        measured = _run_epoch(steps, order, progress)
+        measured = _run_epoch(network, steps, order, result, progress, rate)
+        started = time.perf_counter()
         _, values = network.predict(validation.pixels, validation.labels)
         measured |= {f"val_{name}": mean(value) for name, value in values.items()}
-        check_finite(network.model, epoch, measured)
+        check_finite(network.model, epoch, rate, measured)
         row = {"epoch": epoch, **measured, "learning_rate": rate}
-        result.history.append(row)
-        result.seconds.append(time.perf_counter() - started)
+        result.end_epoch(row, result.elapsed + time.perf_counter() - started)
+        _keep_weights(network.model, training, result)
         progress.epoch_ends(row, result.seconds[-1])
-        if kept_epoch(training.weights, result.history) == epoch:
-            result.kept_epoch = epoch
-            kept_weights = network.model.get_weights()
-        if is_stopped(training.early_stopping, result.history):
-            result.stopped_early = epoch < training.epochs
-            break
-    network.model.set_weights(kept_weights)
+        progress.reached(result)
+    if result.kept_weights is not None:
+        network.model.set_weights(result.kept_weights)
     return result
 
 
 def _run_epoch(
-    steps: TrainingSteps, order: np.ndarray, progress: Watcher
+    network: Network,
+    steps: TrainingSteps,
+    order: np.ndarray,
+    result: Fit,
+    progress: Watcher,
+    rate: float,
 ) -> dict[str, float]:
-    """Run an epoch's steps in chunks that take about as long as a report is due."""
-    sums = np.zeros(len(steps.measures))
-    means: dict[str, float] = {}
-    first, chunk = 0, 1
-    while first < steps.per_epoch:
-        last = min(first + chunk, steps.per_epoch)
+    """Run what is left of an epoch in chunks that take as long as a report is due.
+
+    Returns:
+        The mean of each measure over the epoch.
+    """
+    sums = np.zeros(len(steps.measures)) if result.sums is None else result.sums
+    means = _means(steps, sums, result.step)
+    chunk = 1
+    while result.step < steps.per_epoch:
+        first, last = result.step, min(result.step + chunk, steps.per_epoch)
         started = time.perf_counter()
         sums = steps.run(order, first, last, sums)
-        elapsed = max(time.perf_counter() - started, 1e-6)
-        images = min(last * steps.batch_size, steps.num_images)
-        means = dict(zip(steps.measures, (sums / images).tolist(), strict=True))
+        seconds = max(time.perf_counter() - started, 1e-6)
+        means = _means(steps, sums, last)
+        if not np.isfinite(sums).all():
+            check_finite(network.model, result.epoch, rate, means)
+        result.step, result.sums = last, sums
+        result.elapsed += seconds
         progress.steps_end(last, means)
-        fitting = int(_SECONDS_BETWEEN_REPORTS * (last - first) / elapsed)
-        first, chunk = last, max(1, min(fitting, 4 * chunk))
+        progress.reached(result)
+        fitting = int(_SECONDS_BETWEEN_REPORTS * (last - first) / seconds)
+        chunk = max(1, min(fitting, 4 * chunk))
     return means
 
 
-def check_finite(model: keras.Model, epoch: int, measured: Mapping[str, float]) -> None:
+def _means(steps: TrainingSteps, sums: np.ndarray, step: int) -> dict[str, float]:
+    images = max(1, min(step * steps.batch_size, steps.num_images))
+    return dict(zip(steps.measures, (sums / images).tolist(), strict=True))
+
+
+def _keep_weights(model: keras.Model, training: Training, result: Fit) -> None:
+    """Note which epoch is to be kept; remember its weights if better may not come."""
+    kept = kept_epoch(training.weights, result.history)
+    if kept == len(result.history) and isinstance(training.weights, Best):
+        result.kept_weights = model.get_weights()
+    result.kept_epoch = kept
+
+
+def check_finite(
+    model: keras.Model, epoch: int, rate: float, measured: Mapping[str, float]
+) -> None:
     """Refuse to go on with numbers that are not finite.
 
     Looking at the loss alone isn't enough: max pooling can turn a NaN into a number.
@@ -138,20 +148,24 @@ def check_finite(model: keras.Model, epoch: int, measured: Mapping[str, float]) 
     Args:
         model: Its weights are looked at, layer by layer.
         epoch: From 1, for the message.
-        measured: The epoch's measures.
+        rate: The learning rate, for the message.
+        measured: Means of the loss and of the metrics.
 
     Raises:
         TrainingError: A weight or a measure is not finite.
     """
-    advice = "try a lower learning rate, such as a tenth of it"
-    for layer in model.layers:
-        if not all(np.isfinite(weight).all() for weight in layer.get_weights()):
-            raise TrainingError(
-                f"epoch {epoch}: training diverged: layer {layer.name!r} has weights "
-                f"that are not finite; {advice}"
-            )
-    for name, value in measured.items():
-        if not np.isfinite(value):
-            raise TrainingError(
-                f"epoch {epoch}: training diverged: {name} is {value}; {advice}"
-            )
+    found = [
+        f"layer {layer.name!r} has weights that are not finite"
+        for layer in model.layers
+        if not all(np.isfinite(weight).all() for weight in layer.get_weights())
+    ]
+    found += [
+        f"{name} is {value}"
+        for name, value in measured.items()
+        if not np.isfinite(value)
+    ]
+    if found:
+        raise TrainingError(
+            f"epoch {epoch}: training diverged: {found[0]}; the learning rate, "
+            f"{rate:g}, is probably too high: try a tenth of it"
+        )

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cnncli.state import Fit
 
 
 class Watcher:
@@ -10,6 +14,9 @@ class Watcher:
 
     def status(self, doing: str) -> None:
         """Take note of what is done now, such as "reading images"."""
+
+    def note(self, message: str) -> None:
+        """Take note of something that the user may want to know."""
 
     def warn(self, message: str) -> None:
         """Take note of something that the user should know and may want to change."""
@@ -22,6 +29,9 @@ class Watcher:
 
     def epoch_ends(self, row: Mapping[str, float], seconds: float) -> None:
         """Take note of an epoch's row of the history, and how long it took."""
+
+    def reached(self, fit: Fit) -> None:
+        """Take note, between any two steps, of how far training has come."""
 
 
 class Watchers(Watcher):
@@ -38,6 +48,11 @@ class Watchers(Watcher):
         """Pass it on."""
         for watcher in self._watchers:
             watcher.status(doing)
+
+    def note(self, message: str) -> None:
+        """Pass it on."""
+        for watcher in self._watchers:
+            watcher.note(message)
 
     def warn(self, message: str) -> None:
         """Pass it on."""
@@ -58,3 +73,8 @@ class Watchers(Watcher):
         """Pass it on."""
         for watcher in self._watchers:
             watcher.epoch_ends(row, seconds)
+
+    def reached(self, fit: Fit) -> None:
+        """Pass it on."""
+        for watcher in self._watchers:
+            watcher.reached(fit)

@@ -164,10 +164,10 @@ def test_weights_that_are_not_finite_are_found_behind_max_pooling(
     kernel[0, 0, 0, 0] = np.nan
     network.model.get_layer("cv").set_weights([kernel, bias])
     with pytest.raises(TrainingError) as caught:
-        check_finite(network.model, 4, {"loss": 2.3})
+        check_finite(network.model, 4, 0.5, {"loss": 2.3})
     assert str(caught.value) == (
-        "epoch 4: training diverged: layer 'cv' has weights that are not finite; try a "
-        "lower learning rate, such as a tenth of it"
+        "epoch 4: training diverged: layer 'cv' has weights that are not finite; the "
+        "learning rate, 0.5, is probably too high: try a tenth of it"
     )
 
 

@@ -13,6 +13,7 @@ import pytest
 from tests.tiny import CONFIG, train_tiny
 
 RUN_FILES = {
+    ".lock",
     "config.yaml",
     "confusion_matrix.png",
     "history.csv",
@@ -21,6 +22,7 @@ RUN_FILES = {
     "metrics.json",
     "model.h5",
     "predictions.csv",
+    "state.npz",
     "summary.txt",
     "tensorflow.log",
 }
@@ -122,7 +124,7 @@ def test_model_carries_what_it_needs(finished: Path) -> None:
 def test_training_again_gives_the_same_bytes(finished: Path, tmp_path: Path) -> None:
     """Dropout and augmentation included; only the manifest has the time in it."""
     again = train_tiny(tmp_path)
-    same = RUN_FILES - {"manifest.json", "tensorflow.log"}
+    same = RUN_FILES - {".lock", "manifest.json", "state.npz", "tensorflow.log"}
     differing = {
         name
         for name in same
@@ -214,8 +216,8 @@ def test_out_that_is_a_file_is_refused(config: str, cli: Any) -> None:
 def test_place_that_nobody_can_write_is_refused(config: str, cli: Any) -> None:
     result = cli("train", config, "--out", "/proc/self/run", exit_code=5)
     assert result.stderr == (
-        "error: /proc/self/run/manifest.json: can't write the file: No such file or "
-        "directory\n"
+        "error: /proc/self/run: can't write there: No such file or directory; choose "
+        "another place with --out\n"
     )
 
 
@@ -254,8 +256,8 @@ def test_divergence_stops_and_keeps_the_folder_honest(config: str, cli: Any) -> 
         exit_code=6,
     )
     assert result.stderr == (
-        "error: epoch 1: training diverged: loss is inf; try a lower learning rate, "
-        "such as a tenth of it\n"
+        "error: epoch 1: training diverged: loss is inf; the learning rate, 1e+38, is "
+        "probably too high: try a tenth of it\n"
     )
     manifest = json.loads(Path("runs/tiny/manifest.json").read_text())
     assert manifest["status"] == "failed"

@@ -30,6 +30,10 @@ class QuietProgress(Watcher):
 class PlainProgress(QuietProgress):
     """Shows one plain line an epoch."""
 
+    def note(self, message: str) -> None:
+        """Show the message, on a line of its own."""
+        click.echo(printable(message), err=True)
+
     def epoch_starts(self, epoch: int, epochs: int, steps: int) -> None:
         """Note how many epochs there are."""
         self._epochs = epochs
@@ -70,6 +74,10 @@ class LiveProgress(QuietProgress):
     def status(self, doing: str) -> None:
         """Show what is done now."""
         self._bar.reset(self._task, total=None, description=doing, detail="")
+
+    def note(self, message: str) -> None:
+        """Show the message above the bar."""
+        self._bar.console.print(printable(message), markup=False, highlight=False)
 
     def warn(self, message: str) -> None:
         """Show the message above the bar."""

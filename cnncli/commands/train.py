@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,10 +16,12 @@ from cnncli.commands.options import (
     quiet_option,
     set_option,
 )
+from cnncli.errors import printable
 
 if TYPE_CHECKING:
     from cnncli.experiment import Experiment
-    from cnncli.runs import Run
+    from cnncli.runfolder import RunFolder
+    from cnncli.state import State
 
 _SMOKE_TRAIN_IMAGES = 256
 _SMOKE_VALIDATION_IMAGES = 128
@@ -32,6 +34,9 @@ _SMOKE_VALIDATION_IMAGES = 128
     "--out", type=file_path, metavar="DIR", help="Run folder.  [default: runs/<name>]"
 )
 @overwrite_option
+@click.option(
+    "--resume", is_flag=True, help="Go on with a run that was stopped, or extend it."
+)
 @click.option("--dry-run", is_flag=True, help="Check all, build the network, stop.")
 @click.option(
     "--smoke", is_flag=True, help="Train on a few images for one epoch: seconds."
@@ -46,6 +51,7 @@ def train(
     overrides: tuple[str, ...],
     out: Path | None,
     overwrite: bool,
+    resume: bool,
     dry_run: bool,
     smoke: bool,
     profile: bool,
@@ -62,35 +68,63 @@ def train(
       cnncli train
       cnncli train configs/smoke.yaml --out runs/first
       cnncli train --set training.epochs=5 --set training.optimizer=Adam
+      cnncli train --resume --set training.epochs=30
     """
     from cnncli.experiment import load_experiment
     from cnncli.runfolder import RunFolder
 
+    if resume and (overwrite or dry_run):
+        other = "--overwrite" if overwrite else "--dry-run"
+        raise click.UsageError(f"--resume and {other} exclude each other")
     experiment = load_experiment(config, overrides)
     if smoke:
         settings = (*overrides, *_smoke_settings(experiment))
         experiment = load_experiment(config, settings)
     folder = RunFolder(out or Path("runs") / str(experiment.config.name))
-    folder.check_free(overwrite=overwrite)
     if dry_run:
+        folder.check(overwrite=overwrite)
         click.echo(_dry_run(experiment, folder.path))
         return
-    finished = _run(experiment, folder.path, profile=profile, quiet=quiet)
-    click.echo(
-        json.dumps(finished.to_dict(), indent=2) if as_json else format_run(finished)
-    )
+    if profile or experiment.config.training.tensorboard:
+        _require_tensorboard("--profile" if profile else "training.tensorboard")
+    with folder.claimed(overwrite=overwrite, resume=resume):
+        if resume:
+            result = _resume(experiment, folder, profile=profile, quiet=quiet)
+        else:
+            result = _run(experiment, folder, None, profile=profile, quiet=quiet)
+    click.echo(json.dumps(result, indent=2) if as_json else format_run(result))
 
 
-def _run(experiment: Experiment, out: Path, *, profile: bool, quiet: bool) -> Run:
+def _resume(
+    experiment: Experiment, folder: RunFolder, *, profile: bool, quiet: bool
+) -> dict[str, Any]:
+    """Go on with the run in the folder, unless it is complete."""
+    from cnncli.resume import finished_result, load_resumable
+
+    state = load_resumable(folder, experiment.config)
+    result = finished_result(folder, state, experiment.config)
+    if result is None:
+        return _run(experiment, folder, state, profile=profile, quiet=quiet)
+    if not quiet:
+        note = f"{folder.path}: complete {state.fit.position}; nothing to resume"
+        click.echo(printable(note), err=True)
+    return result
+
+
+def _run(
+    experiment: Experiment,
+    folder: RunFolder,
+    state: State | None,
+    *,
+    profile: bool,
+    quiet: bool,
+) -> dict[str, Any]:
     """Run an experiment with its progress on stderr."""
     from cnncli.commands.progress import open_progress
-    from cnncli.runfolder import RunFolder
     from cnncli.runtime import native_stderr_in_log, start_tensorflow
     from cnncli.watchers import Watcher, Watchers
 
     curves = experiment.config.training.tensorboard
-    if profile or curves:
-        _require_tensorboard("--profile" if profile else "training.tensorboard")
     with native_stderr_in_log() as log, open_progress(quiet=quiet) as progress:
         progress.status("starting TensorFlow")
         start_tensorflow(experiment.config)
@@ -99,13 +133,14 @@ def _run(experiment: Experiment, out: Path, *, profile: bool, quiet: bool) -> Ru
 
         watchers: list[Watcher] = [progress]
         if curves:
-            watchers.append(ScalarCurves(out / "tensorboard"))
+            add = state is not None
+            watchers.append(ScalarCurves(folder / "tensorboard", add=add))
         if profile:
-            watchers.append(StepProfile(out / "profile"))
-        finished = run(experiment, RunFolder(out), Watchers(*watchers), log)
+            watchers.append(StepProfile(folder / "profile"))
+        result = run(experiment, folder, Watchers(*watchers), log, state)
     if profile or curves:
-        click.echo(f"open it with: tensorboard --logdir {out}", err=True)
-    return finished
+        click.echo(f"open it with: tensorboard --logdir {folder.path}", err=True)
+    return result
 
 
 def _require_tensorboard(wanted_by: str) -> None:
@@ -134,19 +169,24 @@ def _dry_run(experiment: Experiment, out: Path) -> str:
     )
 
 
-def format_run(run: Run) -> str:
-    """Return the result of a run, ending with the two lines of the course text."""
-    evaluation, fitted = run.evaluation, run.fit
-    low, high = evaluation.interval
-    epochs = len(fitted.history)
-    early = ", stopped early" if fitted.stopped_early else ""
+def format_run(result: dict[str, Any]) -> str:
+    """Return the result of a run, ending with the two lines of the course text.
+
+    Args:
+        result: As ``--json`` prints it.
+    """
+    evaluation = result["evaluation"]
+    low, high = evaluation["accuracy_interval"]
+    epochs = result["epochs"]
+    early = ", stopped early" if result["stopped_early"] else ""
     return (
         f"trained      {epochs} epoch{'s' * (epochs != 1)}{early}, weights of epoch "
-        f"{fitted.kept_epoch}, {run.seconds:.1f} s\n"
-        f"test         accuracy {evaluation.accuracy:.4f} (95 % interval {low:.4f} to "
-        f"{high:.4f}), loss {evaluation.measures['loss']:.4f}\n"
-        f"run folder   {run.folder.path}\n"
-        f"{evaluation.counts}"
+        f"{result['kept_epoch']}, {result['seconds']:.1f} s\n"
+        f"test         accuracy {evaluation['accuracy']:.4f} (95 % interval {low:.4f} "
+        f"to {high:.4f}), loss {evaluation['loss']:.4f}\n"
+        f"run folder   {printable(result['run_folder'])}\n"
+        f"Correct predicted classes: {evaluation['correct']}\n"
+        f"Incorrect predicted classes: {evaluation['incorrect']}"
     )
 
 

@@ -7,6 +7,7 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
+from cnncli.runtime import processor_name
 from tests.benchmarks.processes import run_process
 
 _OURS = ("cnncli", "tensorflow", "keras", "numpy", "click")
@@ -21,7 +22,7 @@ def describe_machine(torch_python: Path | None) -> dict[str, str]:
     """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     described = {
-        "processor": _processor(),
+        "processor": processor_name(),
         "cores": str(len(os.sched_getaffinity(0))),
         "memory": f"{memory / 2**30:.0f} GiB",
         "system": f"{platform.system()} {platform.machine()}",
@@ -36,12 +37,3 @@ def describe_machine(torch_python: Path | None) -> dict[str, str]:
         found = run_process([str(torch_python), "-c", code]).output.split()
         described |= dict(zip(_THEIRS, found, strict=True))
     return described
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    named = (line.partition(":")[2].strip() for line in lines if "model name" in line)
-    return next(named, platform.machine())
