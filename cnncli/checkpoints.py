@@ -61,7 +61,7 @@ class Checkpoints(Watcher):
         elapsed = time.monotonic() - self._written
         if fit.step == 0 or self._request.signal or elapsed > SECONDS_BETWEEN_STATES:
             self.write(fit)
-        self.stop_if_asked(fit)
+        stop_if_asked(self._request, self._folder, fit)
 
     def write(self, fit: Fit) -> None:
         """Write the state."""
@@ -80,14 +80,6 @@ class Checkpoints(Watcher):
             f"; to end the run after epoch {self._whole_epochs}, whose state is kept: "
             f"{self._folder.resume_command} --set training.epochs={self._whole_epochs}"
         )
-
-    def stop_if_asked(self, fit: Fit) -> None:
-        """Raise ``StoppedError`` if a signal has asked for it."""
-        if self._request.signal:
-            raise StoppedError(
-                self._request.signal,
-                f"stopped {fit.position}; go on with: {self._folder.resume_command}",
-            )
 
     def restore(self, state: State) -> Fit:
         """Give model and optimizer the variables of a state; return how far it is.
@@ -122,3 +114,16 @@ class Checkpoints(Watcher):
         """Note that the state on the disk is this one."""
         self._written = time.monotonic()
         self._whole_epochs = 0 if fit.step else len(fit.history)
+
+
+def stop_if_asked(request: StopRequest, folder: RunFolder, fit: Fit) -> None:
+    """Stop if a signal has asked for it; the state is on the disk.
+
+    Raises:
+        StoppedError: It has.
+    """
+    if request.signal:
+        raise StoppedError(
+            request.signal,
+            f"stopped {fit.position}; go on with: {folder.resume_command}",
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pandas as pd
 import tensorflow as tf
 
 from cnncli import __version__
-from cnncli.checkpoints import Checkpoints
+from cnncli.checkpoints import Checkpoints, stop_if_asked
 from cnncli.config import config_to_yaml
 from cnncli.data.dataset import Splits, load_splits
 from cnncli.data.splits import count_duplicates
@@ -93,23 +94,12 @@ def run(
             fitted = _fit(experiment, folder, network, splits, progress, request, state)
             progress.status("evaluating")
             evaluation = evaluate(network, splits.test, classes, split="test")
+            stop_if_asked(request, folder, fitted)
         progress.status("writing the run folder")
         _write_results(experiment, folder, network, splits, fitted, evaluation)
-    seconds = time.perf_counter() - started
-    folder.finish(
-        "finished",
-        seconds=round(seconds, 3),
-        epoch_seconds=[round(second, 3) for second in fitted.seconds],
-        kept_epoch=fitted.kept_epoch,
-        data={
-            "fingerprints": splits.fingerprints,
-            "train_images": len(splits.train),
-            "validation_images": len(splits.validation),
-            "test_images": len(splits.test),
-            "split_digest": splits.indices_digest,
-        },
-        files={MODEL_NAME: file_digest(folder / MODEL_NAME)},
-    )
+        write_file(folder / LOG, _content(log))
+        seconds = time.perf_counter() - started
+        folder.finish("finished", **_last_manifest(folder, splits, fitted, seconds))
     return run_result(folder, fitted, config, seconds, evaluation.to_dict())
 
 
@@ -141,7 +131,7 @@ def _fit(
         if warning := extension_warning(state, config):
             progress.warn(warning)
     try:
-        fitted = fit(
+        return fit(
             network,
             steps,
             optimizer,
@@ -153,8 +143,6 @@ def _fit(
         )
     except TrainingError as error:
         raise TrainingError(f"{error}{checkpoints.last_good_state()}") from error
-    checkpoints.stop_if_asked(fitted)
-    return fitted
 
 
 def _identity(config: Config, splits: Splits) -> dict[str, dict[str, Any]]:
@@ -205,9 +193,15 @@ def _ending_noted(folder: RunFolder, log: BinaryIO) -> Iterator[None]:
     """Note in the manifest that a run failed or was stopped; keep the log."""
     try:
         yield
-    except (KeyboardInterrupt, StoppedError):
+    except StoppedError:
         _note_end(folder, log, "stopped")
         raise
+    except KeyboardInterrupt as error:
+        _note_end(folder, log, "stopped")
+        if not (folder / STATE_NAME).exists():
+            raise
+        message = f"stopped; go on with: {folder.resume_command}"
+        raise StoppedError(signal.SIGINT, message) from error
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
         _note_end(folder, log, "failed", reason="memory ran out")
         raise TrainingError(
@@ -225,7 +219,6 @@ def _ending_noted(folder: RunFolder, log: BinaryIO) -> Iterator[None]:
     except Exception as error:
         _note_end(folder, log, "failed", reason=str(error).splitlines()[0])
         raise
-    write_file(folder / LOG, _content(log))
 
 
 def _note_end(folder: RunFolder, log: BinaryIO, status: str, **more: Any) -> None:
@@ -264,6 +257,24 @@ def _first_manifest(experiment: Experiment) -> dict[str, object]:
         "batch_parts": batch_parts(config),
         "git_commit": _git_commit(),
         **describe_runtime(),
+    }
+
+
+def _last_manifest(
+    folder: RunFolder, splits: Splits, fitted: Fit, seconds: float
+) -> dict[str, object]:
+    return {
+        "seconds": round(seconds, 3),
+        "epoch_seconds": [round(second, 3) for second in fitted.seconds],
+        "kept_epoch": fitted.kept_epoch,
+        "data": {
+            "fingerprints": splits.fingerprints,
+            "train_images": len(splits.train),
+            "validation_images": len(splits.validation),
+            "test_images": len(splits.test),
+            "split_digest": splits.indices_digest,
+        },
+        "files": {MODEL_NAME: file_digest(folder / MODEL_NAME)},
     }
 
 
