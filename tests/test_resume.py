@@ -104,7 +104,7 @@ def test_signal_that_is_ignored_stays_ignored(config: str, cli: Any) -> None:
 
 
 def test_after_the_first_signal_the_second_is_not_caught(config: str, cli: Any) -> None:
-    handlers = []
+    handlers: list[Any] = []
 
     def interrupt_and_look() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
@@ -304,7 +304,12 @@ def test_damaged_state_is_refused(
     state = bytearray((run / "state.npz").read_bytes())
     if damage == "flipped":
         state[len(state) // 2] ^= 1
-    damaged = {"cut": state[:-9], "flipped": state, "text": b"text", "empty": b""}
+    damaged: dict[str, bytes] = {
+        "cut": bytes(state[:-9]),
+        "flipped": bytes(state),
+        "text": b"text",
+        "empty": b"",
+    }
     (run / "state.npz").write_bytes(damaged[damage])
     result = cli("train", config, "--resume", exit_code=4)
     assert result.stderr.startswith(
