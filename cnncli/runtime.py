@@ -6,7 +6,6 @@ import io
 import os
 import platform
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -26,11 +25,11 @@ def native_stderr_in_log() -> Iterator[BinaryIO]:
     Python's ``sys.stderr`` still reaches the screen.
 
     Yields:
-        The log, a temporary file that is gone after the block.
+        The log, in memory and gone after the block.
     """
     screen = os.dup(2)
     python_stderr = sys.stderr
-    with tempfile.TemporaryFile() as log:
+    with os.fdopen(os.memfd_create("tensorflow.log"), "w+b") as log:
         os.dup2(log.fileno(), 2)
         if _writes_to(python_stderr, 2):
             sys.stderr = os.fdopen(
@@ -57,11 +56,11 @@ def start_tensorflow(config: Config) -> None:
     parts = batch_parts(config)
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "1"
-    with tempfile.TemporaryDirectory() as folder:
-        # Keras reads a keras.json from its home, and anyone may have put one there.
-        os.environ["KERAS_HOME"] = folder
-        import keras
-        import tensorflow as tf
+    # Keras reads a keras.json from its home, where anyone may have put one, or writes
+    # one there; here it can do neither.
+    os.environ["KERAS_HOME"] = os.devnull
+    import keras
+    import tensorflow as tf
     from absl import logging
 
     logging.set_verbosity(logging.ERROR)

@@ -16,6 +16,7 @@ from cnncli.commands.options import (
     quiet_option,
     set_option,
 )
+from cnncli.terminal import say
 
 if TYPE_CHECKING:
     from cnncli.experiment import Experiment
@@ -104,7 +105,7 @@ def _run(experiment: Experiment, out: Path, *, profile: bool, quiet: bool) -> Ru
             watchers.append(StepProfile(out / "profile"))
         finished = run(experiment, RunFolder(out), Watchers(*watchers), log)
     if profile or curves:
-        click.echo(f"open it with: tensorboard --logdir {out}", err=True)
+        say(f"open it with: tensorboard --logdir {out}")
     return finished
 
 
@@ -117,11 +118,14 @@ def _require_tensorboard(wanted_by: str) -> None:
 
 def _dry_run(experiment: Experiment, out: Path) -> str:
     """Build the network in Keras and return what would be done."""
+    from cnncli.data.audit import suspicions
     from cnncli.data.dataset import load_splits
     from cnncli.runtime import native_stderr_in_log, start_tensorflow
     from cnncli.summary import format_summary
 
     splits = load_splits(experiment.config, experiment.data)
+    for suspicion in suspicions(splits, experiment.data.class_names):
+        say(f"warning: {suspicion}")
     with native_stderr_in_log():
         start_tensorflow(experiment.config)
         from cnncli.models import build_model
