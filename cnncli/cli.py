@@ -20,6 +20,8 @@ from cnncli.commands.train import train
 from cnncli.errors import CnncliError, OutputError, TrainingError
 from cnncli.terminal import discard, prepare, say
 
+_NO_MEMORY = "ResourceExhaustedError"  # of TensorFlow, which isn't imported here
+
 
 class Group(click.Group):
     """A group whose commands may raise ``CnncliError``."""
@@ -51,9 +53,6 @@ def _explained() -> Iterator[None]:
     except BrokenPipeError as error:
         discard(sys.stdout)
         raise click.exceptions.Exit(141) from error
-    except MemoryError as error:
-        _explain(["error: out of memory; stop other programs, or make it smaller"])
-        raise click.exceptions.Exit(TrainingError.exit_code) from error
     except Exception as error:
         context = click.get_current_context(silent=True)
         if context and context.params["debug"]:
@@ -104,6 +103,9 @@ def _report_bug(error: Exception) -> int:
         discard(sys.stdout)
         say(f"error: can't write the result: {error.strerror}")
         return OutputError.exit_code
+    if isinstance(error, MemoryError) or type(error).__name__ == _NO_MEMORY:
+        say("error: out of memory; stop other programs, or make the network smaller")
+        return TrainingError.exit_code
     what = f"{type(error).__name__}: {error}".splitlines()[0]
     say(f"error: unexpected, a bug: {what}; {_saved_traceback(error)}")
     return CnncliError.exit_code

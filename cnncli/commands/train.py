@@ -65,12 +65,14 @@ def train(
       cnncli train --set training.epochs=5 --set training.optimizer=Adam
     """
     from cnncli.experiment import load_experiment
+    from cnncli.memory import check_memory
     from cnncli.runfolder import RunFolder
 
     experiment = load_experiment(config, overrides)
     if smoke:
         settings = (*overrides, *_smoke_settings(experiment))
         experiment = load_experiment(config, settings)
+    check_memory(experiment)
     folder = RunFolder(out or Path("runs") / str(experiment.config.name))
     folder.check_free(overwrite=overwrite)
     if dry_run:
