@@ -102,8 +102,8 @@ def optimizer_slots(optimizer: AnyOptimizer) -> int:
         case "SGD":
             return int(options["momentum"] > 0)
         case "RMSprop":
-            return 1 + (options["momentum"] > 0) + options["centered"]
-    return 2 + options["amsgrad"]
+            return 1 + int(options["momentum"] > 0) + int(options["centered"])
+    return 2 + int(options["amsgrad"])
 
 
 def free_memory() -> int | None:

@@ -6,10 +6,13 @@ import io
 import os
 import platform
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from cnncli.errors import OutputError
 
 if TYPE_CHECKING:
     from cnncli.config import Config
@@ -25,11 +28,14 @@ def native_stderr_in_log() -> Iterator[BinaryIO]:
     Python's ``sys.stderr`` still reaches the screen.
 
     Yields:
-        The log, in memory and gone after the block.
+        The log, a temporary file that is gone after the block.
+
+    Raises:
+        OutputError: There is no place for temporary files.
     """
     screen = os.dup(2)
     python_stderr = sys.stderr
-    with os.fdopen(os.memfd_create("tensorflow.log"), "w+b") as log:
+    with _temporary_file() as log:
         os.dup2(log.fileno(), 2)
         if _writes_to(python_stderr, 2):
             sys.stderr = os.fdopen(
@@ -108,6 +114,16 @@ def batch_parts(config: Config) -> int:
     """
     whole = any(layer.type == "BatchNormalization" for layer in config.model.layers)
     return 1 if whole or config.training.threads == 1 else 2
+
+
+def _temporary_file() -> BinaryIO:
+    try:
+        return cast("BinaryIO", tempfile.TemporaryFile())
+    except OSError as error:
+        raise OutputError(
+            f"can't make a temporary file, as TensorFlow does too: {error.strerror}; "
+            "set TMPDIR to a folder that can be written"
+        ) from error
 
 
 def _writes_to(stream: object, descriptor: int) -> bool:
