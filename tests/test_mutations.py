@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from click.testing import CliRunner
@@ -77,7 +77,7 @@ def test_damaged_data(name: str, packed: bool, cli: Cli) -> None:
     dataset("data")
     path = Path("data") / name
     whole = gzip.compress(path.read_bytes()) if packed else path.read_bytes()
-    pool = "train" if name.startswith("train") else "test"
+    pool: Literal["train", "test"] = "train" if name.startswith("train") else "test"
     refused = 0
     for seed in range(100):
         path.write_bytes(mutate_idx(whole, seed))
