@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 import traceback
@@ -18,7 +17,10 @@ from cnncli.commands.feature_maps import feature_maps
 from cnncli.commands.plot_model import plot_model
 from cnncli.commands.summary import summary
 from cnncli.commands.train import train
-from cnncli.errors import CnncliError, OutputError, printable
+from cnncli.errors import CnncliError, OutputError, TrainingError
+from cnncli.terminal import discard, prepare, say
+
+_NO_MEMORY = "ResourceExhaustedError"  # of TensorFlow, which isn't imported here
 
 
 class Group(click.Group):
@@ -49,7 +51,7 @@ def _explained() -> Iterator[None]:
         _explain(["stopped"])
         raise click.exceptions.Exit(130) from error
     except BrokenPipeError as error:
-        _discard_stdout()
+        discard(sys.stdout)
         raise click.exceptions.Exit(141) from error
     except Exception as error:
         context = click.get_current_context(silent=True)
@@ -85,30 +87,42 @@ for command in (train, evaluate, summary, plot_model, feature_maps):
 
 def main() -> None:
     """Run the command line."""
+    prepare()
     cli(prog_name="cnncli")
 
 
 def _explain(lines: list[str]) -> None:
     for line in lines:
-        click.echo(line, err=True)
+        say(line)
 
 
 def _report_bug(error: Exception) -> int:
     """Say in one line what happened and where the traceback is; return the code."""
-    if isinstance(error, OSError) and error.filename is None:
+    if isinstance(error, OSError) and error.errno and error.filename is None:
         # The only file without a name that is written to is stdout.
-        _discard_stdout()
-        _explain([f"error: can't write the result: {error.strerror}"])
+        discard(sys.stdout)
+        say(f"error: can't write the result: {error.strerror}")
         return OutputError.exit_code
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="cnncli-", suffix=".traceback", delete=False
-    ) as file:
-        traceback.print_exception(error, file=file)
-    what = printable(f"{type(error).__name__}: {error}".splitlines()[0])
-    _explain([f"error: unexpected, a bug: {what}; the traceback is in {file.name}"])
+    if isinstance(error, MemoryError) or type(error).__name__ == _NO_MEMORY:
+        say("error: out of memory; stop other programs, or make the network smaller")
+        return TrainingError.exit_code
+    what = f"{type(error).__name__}: {error}".splitlines()[0]
+    say(f"error: unexpected, a bug: {what}; {_saved_traceback(error)}")
     return CnncliError.exit_code
 
 
-def _discard_stdout() -> None:
-    """Keep the interpreter from failing again when it flushes stdout at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _saved_traceback(error: Exception) -> str:
+    """Write the traceback to a file and say where it is."""
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w",
+            encoding="utf-8",
+            errors="backslashreplace",
+            prefix="cnncli-",
+            suffix=".traceback",
+            delete=False,
+        ) as file:
+            traceback.print_exception(error, file=file)
+    except OSError:
+        return "--debug shows the traceback"
+    return f"the traceback is in {file.name}"

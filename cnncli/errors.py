@@ -11,32 +11,31 @@ from __future__ import annotations
 class CnncliError(Exception):
     """Base of all errors that are the input's or the machine's fault, not a bug's.
 
+    Args:
+        problems: Every problem found; most often one.
+
     Attributes:
         exit_code: What the process exits with; see "Exit codes" in the README.
     """
 
     exit_code = 1
 
-    def lines(self) -> list[str]:
-        """Return what to print on stderr, a line each."""
-        return [f"error: {printable(str(self))}"]
-
-
-class ConfigError(CnncliError):
-    """A config or a ``--set`` is wrong.
-
-    Args:
-        problems: Every problem found, each ``file:line:column: key.path: what``.
-    """
-
-    exit_code = 2
-
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
 
     def lines(self) -> list[str]:
-        """Return one line for each problem, as editors and ``grep`` read them."""
+        """Return what to print on stderr, a line for each problem."""
+        return [f"error: {printable(problem)}" for problem in self.problems]
+
+
+class ConfigError(CnncliError):
+    """A config or a ``--set`` is wrong; each problem says its own place."""
+
+    exit_code = 2
+
+    def lines(self) -> list[str]:
+        """Return ``file:line:column: ...`` lines, as editors and ``grep`` read them."""
         return [printable(problem) for problem in self.problems]
 
 

@@ -15,8 +15,8 @@ import tensorflow as tf
 from cnncli import __version__
 from cnncli.checkpoints import Checkpoints, stop_if_asked
 from cnncli.config import config_to_yaml
+from cnncli.data.audit import suspicions
 from cnncli.data.dataset import Splits, load_splits
-from cnncli.data.splits import count_duplicates
 from cnncli.errors import OutputError, StoppedError, TrainingError
 from cnncli.evaluation import Evaluation, evaluate, evaluation_files
 from cnncli.files import write_file
@@ -85,8 +85,9 @@ def run(
     with _ending_noted(folder, log):
         progress.status("reading images")
         splits = load_splits(config, experiment.data)
-        _warn_of_overlaps(splits, progress)
         classes = experiment.data.class_names
+        for suspicion in suspicions(splits, classes):
+            progress.warn(suspicion)
         network = build_network(
             config, experiment.data.image_shape, len(classes), splits.normalization
         )
@@ -232,20 +233,6 @@ def _note_end(folder: RunFolder, log: BinaryIO, status: str, **more: Any) -> Non
 def _content(file: BinaryIO) -> bytes:
     file.seek(0)
     return file.read()
-
-
-def _warn_of_overlaps(splits: Splits, progress: Watcher) -> None:
-    """Warn of test images that training or validation also see."""
-    for name, images in (
-        ("validation", splits.validation),
-        ("training", splits.train),
-    ):
-        shared = count_duplicates(images.pixels, splits.test.pixels)
-        if shared:
-            progress.warn(
-                f"{shared:,} of the {len(splits.test):,} test images are {name} images "
-                "too; the test result is not that of unseen images"
-            )
 
 
 def _first_manifest(experiment: Experiment) -> dict[str, object]:

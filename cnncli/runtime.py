@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from cnncli.errors import OutputError
 
 if TYPE_CHECKING:
     from cnncli.config import Config
@@ -28,10 +30,13 @@ def native_stderr_in_log() -> Iterator[BinaryIO]:
 
     Yields:
         The log, a temporary file that is gone after the block.
+
+    Raises:
+        OutputError: There is no place for temporary files.
     """
     screen = os.dup(2)
     python_stderr = sys.stderr
-    with tempfile.TemporaryFile() as log:
+    with _temporary_file() as log:
         os.dup2(log.fileno(), 2)
         if _writes_to(python_stderr, 2):
             sys.stderr = os.fdopen(
@@ -58,11 +63,11 @@ def start_tensorflow(config: Config) -> None:
     parts = batch_parts(config)
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "1"
-    with tempfile.TemporaryDirectory() as folder:
-        # Keras reads a keras.json from its home, and anyone may have put one there.
-        os.environ["KERAS_HOME"] = folder
-        import keras
-        import tensorflow as tf
+    # Keras reads a keras.json from its home, where anyone may have put one, or writes
+    # one there; here it can do neither.
+    os.environ["KERAS_HOME"] = os.devnull
+    import keras
+    import tensorflow as tf
     from absl import logging
 
     logging.set_verbosity(logging.ERROR)
@@ -121,6 +126,16 @@ def batch_parts(config: Config) -> int:
     """
     whole = any(layer.type == "BatchNormalization" for layer in config.model.layers)
     return 1 if whole or config.training.threads == 1 else 2
+
+
+def _temporary_file() -> BinaryIO:
+    try:
+        return cast("BinaryIO", tempfile.TemporaryFile())
+    except OSError as error:
+        raise OutputError(
+            f"can't make a temporary file, as TensorFlow does too: {error.strerror}; "
+            "set TMPDIR to a folder that can be written"
+        ) from error
 
 
 def _writes_to(stream: object, descriptor: int) -> bool:

@@ -165,11 +165,14 @@ def test_feature_maps_notes_that_an_image_was_resized(run: Path, cli: Any) -> No
             ["--index", "10000"],
             "error: --index 10000: there are 10,000 test images, 0 to 9999\n",
         ),
-        (["--image", "no.png"], "error: no.png: no such image file\n"),
+        (
+            ["--image", "no.png"],
+            "error: no.png: can't read the file: No such file or directory\n",
+        ),
         (
             ["--image", "text.png"],
-            "error: text.png: not an image that can be read: cannot identify image "
-            "file 'text.png'\n",
+            "error: text.png: not a picture in a format that is read: PNG, JPEG, GIF, "
+            "BMP, TIFF, WEBP, PPM\n",
         ),
     ],
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cnncli.commands.options import file_path, json_option, overwrite_option
+from cnncli.commands.options import Share, file_path, json_option, overwrite_option
 from cnncli.errors import GateError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--fail-under",
-    type=click.FloatRange(0, 1),
+    type=Share(),
     metavar="ACCURACY",
     help="Exit with code 7 if the accuracy is lower, such as 0.88.",
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cnncli.commands.options import file_path, overwrite_option
+from cnncli.terminal import say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,22 +76,21 @@ def feature_maps(
         write_new_file(arrays, _npz(pixels, activations), overwrite=overwrite)
     for name, activation in activations.items():
         click.echo(f"{name}  {activation.shape}")
-    click.echo(f"written: {out}{f' and {arrays}' if arrays else ''}", err=True)
+    say(f"written: {out}{f' and {arrays}' if arrays else ''}")
 
 
 def _load_image(
     saved: ModelFile, index: int, path: Path | None
 ) -> tuple[np.ndarray, str, str]:
     """Return the pixels, the figure's title and a word for the file's name."""
-    from cnncli.data.loading import load_evaluation_images, read_image
-    from cnncli.errors import DataError, printable
+    from cnncli.data.loading import load_evaluation_images
+    from cnncli.data.pictures import read_picture
+    from cnncli.errors import DataError
 
     if path is not None:
-        pixels, resized = read_image(path, saved.image_shape)
-        if resized:
-            height, width, _ = saved.image_shape
-            note = f"note: {path} was resized to {width} x {height} pixels"
-            click.echo(printable(note), err=True)
+        pixels, notes = read_picture(path, saved.image_shape)
+        for note in notes:
+            say(f"note: {note}")
         return pixels, path.name, path.stem
     images, _ = load_evaluation_images(saved, "test", None)
     if index >= len(images):

@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import click
+
+
+class Share(click.FloatRange):
+    """A number from 0 to 1; never NaN, which no comparison fails."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 1)
+
+    def convert(self, value: Any, *where: Any) -> Any:
+        """Return the number."""
+        number = super().convert(value, *where)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", *where)
+        return number
+
 
 file_path = click.Path(path_type=Path)
 

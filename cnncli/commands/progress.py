@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -16,6 +15,7 @@ from rich.progress import (
 )
 
 from cnncli.errors import printable
+from cnncli.terminal import say
 from cnncli.watchers import Watcher
 
 
@@ -24,7 +24,7 @@ class QuietProgress(Watcher):
 
     def warn(self, message: str) -> None:
         """Show the message, on a line of its own."""
-        click.echo(f"warning: {printable(message)}", err=True)
+        say(f"warning: {message}")
 
 
 class PlainProgress(QuietProgress):
@@ -32,7 +32,7 @@ class PlainProgress(QuietProgress):
 
     def note(self, message: str) -> None:
         """Show the message, on a line of its own."""
-        click.echo(printable(message), err=True)
+        say(message)
 
     def epoch_starts(self, epoch: int, epochs: int, steps: int) -> None:
         """Note how many epochs there are."""
@@ -40,7 +40,7 @@ class PlainProgress(QuietProgress):
 
     def epoch_ends(self, row: Mapping[str, float], seconds: float) -> None:
         """Show an epoch's figures."""
-        click.echo(epoch_line(row, self._epochs, seconds), err=True)
+        say(epoch_line(row, self._epochs, seconds))
 
 
 class LiveProgress(QuietProgress):

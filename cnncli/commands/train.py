@@ -17,6 +17,7 @@ from cnncli.commands.options import (
     set_option,
 )
 from cnncli.errors import printable
+from cnncli.terminal import say
 
 if TYPE_CHECKING:
     from cnncli.experiment import Experiment
@@ -71,6 +72,7 @@ def train(
       cnncli train --resume --set training.epochs=30
     """
     from cnncli.experiment import load_experiment
+    from cnncli.memory import check_memory
     from cnncli.runfolder import RunFolder
 
     if resume and (overwrite or dry_run):
@@ -80,6 +82,7 @@ def train(
     if smoke:
         settings = (*overrides, *_smoke_settings(experiment))
         experiment = load_experiment(config, settings)
+    check_memory(experiment)
     folder = RunFolder(out or Path("runs") / str(experiment.config.name))
     if dry_run:
         folder.check(overwrite=overwrite)
@@ -106,8 +109,7 @@ def _resume(
     if result is None:
         return _run(experiment, folder, state, profile=profile, quiet=quiet)
     if not quiet:
-        note = f"{folder.path}: complete {state.fit.position}; nothing to resume"
-        click.echo(printable(note), err=True)
+        say(f"{folder.path}: complete {state.fit.position}; nothing to resume")
     return result
 
 
@@ -139,7 +141,7 @@ def _run(
             watchers.append(StepProfile(folder / "profile"))
         result = run(experiment, folder, Watchers(*watchers), log, state)
     if profile or curves:
-        click.echo(f"open it with: tensorboard --logdir {folder.path}", err=True)
+        say(f"open it with: tensorboard --logdir {folder.path}")
     return result
 
 
@@ -152,11 +154,14 @@ def _require_tensorboard(wanted_by: str) -> None:
 
 def _dry_run(experiment: Experiment, out: Path) -> str:
     """Build the network in Keras and return what would be done."""
+    from cnncli.data.audit import suspicions
     from cnncli.data.dataset import load_splits
     from cnncli.runtime import native_stderr_in_log, start_tensorflow
     from cnncli.summary import format_summary
 
     splits = load_splits(experiment.config, experiment.data)
+    for suspicion in suspicions(splits, experiment.data.class_names):
+        say(f"warning: {suspicion}")
     with native_stderr_in_log():
         start_tensorflow(experiment.config)
         from cnncli.models import build_model

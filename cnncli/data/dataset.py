@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -13,6 +14,8 @@ from cnncli.data.counts import resolve_count
 from cnncli.data.idx import read_labelled_images
 from cnncli.data.normalization import Normalization
 from cnncli.data.splits import indices_digest, split_indices
+from cnncli.data.streams import read_all
+from cnncli.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -96,11 +99,15 @@ def load_splits(config: Config, data: DataInfo) -> Splits:
     """Read a data set and split it as the config says.
 
     Raises:
-        DataError: A file is damaged, or the images can't be split or normalised.
+        DataError: Files are damaged, the images can't be split or normalised, or the
+            training images are all of one class.
     """
-    pool, test = load_pool(data, "train"), load_pool(data, "test")
+    pool, test = read_all(
+        partial(load_pool, data, "train"), partial(load_pool, data, "test")
+    )
     train_indices, held_out = _split_indices(config, pool)
     train = pool.take(train_indices)
+    _check_classes(train, data)
     split = config.data.split
     validation = (
         _first(test, split.validation)
@@ -142,6 +149,16 @@ def load_split(
     pool = load_pool(data, "train")
     train, held_out = _split_indices(config, pool)
     return pool.take(train if name == "train" else held_out), {"train": pool.digest()}
+
+
+def _check_classes(train: Images, data: DataInfo) -> None:
+    first = train.labels[0]
+    if (train.labels == first).all():
+        raise DataError(
+            f"{data.files.train_labels}: all {len(train):,} training images are of "
+            f"the class {data.class_names[first]!r}, so there is nothing to tell "
+            "apart; draw them with data.split.method: stratified, or use other data"
+        )
 
 
 def _split_indices(

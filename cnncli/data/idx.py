@@ -11,9 +11,10 @@ from __future__ import annotations
 import math
 import struct
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from cnncli.data.streams import Stream, open_stream, read_up_to
+from cnncli.data.streams import Stream, open_stream, read_all, read_up_to
 from cnncli.errors import DataError
 
 if TYPE_CHECKING:
@@ -97,16 +98,14 @@ def read_labelled_images(
         num_classes: The labels must be 0 to ``num_classes - 1``.
 
     Raises:
-        DataError: A file is not such a file, the counts differ, or a label is out
-            of range.
+        DataError: One file or both are not such files, the counts differ, or a label
+            is out of range.
     """
-    shape, pixels = read_idx(images_path, dimensions=3)
-    _, labels = read_idx(labels_path, dimensions=1)
-    if len(labels) != shape[0]:
-        raise DataError(
-            f"{labels_path}: expected {shape[0]:,} labels, one for each image in "
-            f"{images_path}; found {len(labels):,}"
-        )
+    (shape, pixels), (_, labels) = read_all(
+        partial(read_idx, images_path, dimensions=3),
+        partial(read_idx, labels_path, dimensions=1),
+    )
+    _check_counts(images_path, shape[0], labels_path, len(labels))
     if max(labels) >= num_classes:
         row = next(row for row, label in enumerate(labels) if label >= num_classes)
         raise DataError(
@@ -114,6 +113,27 @@ def read_labelled_images(
             f"{num_classes} classes; found {labels[row]} in row {row:,}, counted from 0"
         )
     return LabelledImages(shape, pixels, labels)
+
+
+def read_labelled_shape(images_path: Path, labels_path: Path) -> tuple[int, ...]:
+    """Read the headers of images and their labels, and check that they fit.
+
+    Args:
+        images_path: An IDX file of (n, height, width) unsigned bytes.
+        labels_path: An IDX file of (n,) unsigned bytes.
+
+    Returns:
+        (n, height, width).
+
+    Raises:
+        DataError: One file or both have another header, or the counts differ.
+    """
+    shape, (num_labels,) = read_all(
+        partial(read_idx_shape, images_path, dimensions=3),
+        partial(read_idx_shape, labels_path, dimensions=1),
+    )
+    _check_counts(images_path, shape[0], labels_path, num_labels)
+    return shape
 
 
 def read_idx_shape(path: Path, *, dimensions: int) -> tuple[int, ...]:
@@ -161,6 +181,16 @@ def read_idx(
         f"{path}: expected {_product(shape)} bytes after the header, as it declares; "
         f"found {found}"
     )
+
+
+def _check_counts(
+    images_path: Path, num_images: int, labels_path: Path, num_labels: int
+) -> None:
+    if num_labels != num_images:
+        raise DataError(
+            f"{labels_path}: expected {num_images:,} labels, one for each image in "
+            f"{images_path}; found {num_labels:,}"
+        )
 
 
 def _find(name: str, present: set[str]) -> str | None:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from cnncli.data.dataset import Images, SplitName, load_pool, load_split
 from cnncli.data.sources import describe_folder, describe_source
 from cnncli.errors import DataError
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from cnncli.data.sources import DataInfo
     from cnncli.modelfile import ModelFile
@@ -49,36 +45,6 @@ def load_evaluation_images(
                 "that the model was trained with; name other data with --data"
             )
     return images, split
-
-
-def read_image(path: Path, shape: tuple[int, ...]) -> tuple[NDArray[np.uint8], bool]:
-    """Read an image file as a model takes images.
-
-    Args:
-        path: A picture in any format that Pillow reads.
-        shape: (height, width, channels) that the model takes; 1 channel is grey.
-
-    Returns:
-        The pixels in that shape, uint8, and whether they had to be resized.
-
-    Raises:
-        DataError: The file can't be read as an image.
-    """
-    from PIL import Image, ImageOps
-
-    height, width, channels = shape
-    try:
-        with Image.open(path) as opened:
-            upright = ImageOps.exif_transpose(opened)
-            image = upright.convert("L" if channels == 1 else "RGB")
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such image file") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path}: not an image that can be read: {error}") from error
-    resized = image.size != (width, height)
-    if resized:
-        image = image.resize((width, height), Image.Resampling.LANCZOS)
-    return np.asarray(image, np.uint8).reshape(shape), resized
 
 
 def _check_shape(saved: ModelFile, data: DataInfo, folder: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnncli.config.schema import FashionMNIST
-from cnncli.data.idx import IdxFiles, find_idx_files, read_idx_shape
+from cnncli.data.idx import IdxFiles, find_idx_files, read_labelled_shape
+from cnncli.data.streams import read_all
 from cnncli.errors import DataError
 
 if TYPE_CHECKING:
@@ -72,8 +74,8 @@ def describe_source(source: Source) -> DataInfo:
         source: As the config names it.
 
     Raises:
-        DataError: A file is missing or its header is wrong, or training and test
-            images differ in size.
+        DataError: Files are missing or have wrong headers, or they don't fit each
+            other in number or size.
     """
     if isinstance(source, FashionMNIST):
         return describe_folder(source_folder(source), FASHION_MNIST_CLASSES)
@@ -84,12 +86,14 @@ def describe_folder(folder: Path, class_names: tuple[str, ...]) -> DataInfo:
     """Read the headers of the four IDX files in a folder.
 
     Raises:
-        DataError: A file is missing or its header is wrong, or training and test
-            images differ in size.
+        DataError: Files are missing or have wrong headers, or they don't fit each
+            other in number or size.
     """
     files = find_idx_files(folder)
-    num_train, *train_size = read_idx_shape(files.train_images, dimensions=3)
-    num_test, *test_size = read_idx_shape(files.test_images, dimensions=3)
+    (num_train, *train_size), (num_test, *test_size) = read_all(
+        partial(read_labelled_shape, files.train_images, files.train_labels),
+        partial(read_labelled_shape, files.test_images, files.test_labels),
+    )
     if train_size != test_size:
         raise DataError(
             f"{files.test_images}: images of {' x '.join(map(str, test_size))} pixels, "

@@ -6,13 +6,15 @@ import os
 import stat
 import zlib
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
 
 from cnncli.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+T = TypeVar("T")
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _COMPRESSED_CHUNK = 2**16
@@ -54,6 +56,27 @@ def read_up_to(stream: Stream, size: int) -> bytearray:
     ):
         content += chunk
     return content
+
+
+def read_all(*readers: Callable[[], T]) -> list[T]:
+    """Call every reader, even after one has failed, so that no bad file hides another.
+
+    Returns:
+        What they return.
+
+    Raises:
+        DataError: With the problems of all that fail.
+    """
+    results: list[T] = []
+    problems: list[str] = []
+    for reader in readers:
+        try:
+            results.append(reader())
+        except DataError as error:
+            problems += error.problems
+    if problems:
+        raise DataError(*problems)
+    return results
 
 
 def _open_at_once(path: str, flags: int) -> int:

@@ -1,0 +1,58 @@
+"""What is suspicious about the images of a run, though it can be trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cnncli.data.splits import count_duplicates
+
+if TYPE_CHECKING:
+    from cnncli.data.dataset import Images, Splits
+
+_NAMED = 5
+
+
+def suspicions(splits: Splits, class_names: tuple[str, ...]) -> Iterator[str]:
+    """Find what would make results say less than they seem to.
+
+    Args:
+        splits: The images of a run.
+        class_names: The name of each class.
+
+    Yields:
+        A line for each class that is absent from training or validation, together,
+        and for each two splits that have images in common, byte for byte.
+    """
+    named = {
+        "training": splits.train,
+        "validation": splits.validation,
+        "test": splits.test,
+    }
+    for name in ("training", "validation"):
+        if absent := _absent_classes(named[name], class_names):
+            yield f"no {name} image is of the class {_listed(absent)}"
+    for seen, unseen in (
+        ("validation", "test"),
+        ("training", "test"),
+        ("training", "validation"),
+    ):
+        shared = count_duplicates(named[seen].pixels, named[unseen].pixels)
+        if shared:
+            yield (
+                f"{shared:,} of the {len(named[unseen]):,} {unseen} images are {seen} "
+                f"images too; the {unseen} result is not that of unseen images"
+            )
+
+
+def _absent_classes(images: Images, class_names: tuple[str, ...]) -> list[str]:
+    counts = np.bincount(images.labels, minlength=len(class_names))
+    return [class_names[number] for number in np.flatnonzero(counts == 0)]
+
+
+def _listed(names: list[str]) -> str:
+    listed = " or ".join(map(repr, names[:_NAMED]))
+    rest = len(names) - _NAMED
+    return f"{listed} or {rest} more" if rest > 0 else listed

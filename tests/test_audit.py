@@ -1,0 +1,98 @@
+"""What is warned of about the images of a run, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from cnncli.data.audit import suspicions
+from cnncli.data.dataset import Images, Splits
+from cnncli.data.normalization import Normalization
+from tests.builders import CONFIG, NAMES, dataset, idx
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
+
+CLASSES = ("cat", "dog", "owl")
+
+
+def images(first: int, labels: list[int]) -> Images:
+    """Return images of one pixel each, with values from ``first`` on."""
+    count = len(labels)
+    pixels = np.arange(first, first + count, dtype=np.uint8).reshape(count, 1, 1, 1)
+    return Images(pixels, np.array(labels, np.uint8), np.arange(count))
+
+
+def splits(train: Images, validation: Images, test: Images) -> Splits:
+    return Splits(train, validation, test, Normalization.divide_by(255, 1), {}, "")
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "test", "expected"),
+    [
+        (images(0, [0, 1, 2]), images(10, [2, 1, 0]), images(20, [0]), []),
+        (
+            images(0, [0, 2]),
+            images(10, [2]),
+            images(20, [0]),
+            [
+                "no training image is of the class 'dog'",
+                "no validation image is of the class 'cat' or 'dog'",
+            ],
+        ),
+        (
+            images(0, [0, 1, 2]),
+            images(2, [2, 1, 0]),
+            images(4, [2, 2]),
+            [
+                "1 of the 2 test images are validation images too; the test result is "
+                "not that of unseen images",
+                "1 of the 3 validation images are training images too; the validation "
+                "result is not that of unseen images",
+            ],
+        ),
+        (
+            images(0, [0, 1, 2]),
+            images(10, [2, 1, 0]),
+            images(1, [0, 1, 1]),
+            [
+                "2 of the 3 test images are training images too; the test result is "
+                "not that of unseen images",
+            ],
+        ),
+    ],
+    ids=["nothing", "absent classes", "validation seen", "training seen"],
+)
+def test_suspicions(
+    train: Images, validation: Images, test: Images, expected: list[str]
+) -> None:
+    assert list(suspicions(splits(train, validation, test), CLASSES)) == expected
+
+
+def test_many_absent_classes_are_counted() -> None:
+    names = tuple(f"c{n}" for n in range(20))
+    every = images(0, list(range(20)))
+    found = suspicions(splits(images(50, [0, 1]), every, images(100, [0])), names)
+    assert list(found) == [
+        "no training image is of the class 'c2' or 'c3' or 'c4' or 'c5' or 'c6' or 13 "
+        "more"
+    ]
+
+
+def test_dry_run_warns(cli: Cli) -> None:
+    Path("good.yaml").write_text(CONFIG)
+    dataset("data")
+    images_path, labels_path = (Path("data") / name for name in NAMES[:2])
+    pixels = images_path.read_bytes()
+    # Validation image 20 is made training image 0.
+    images_path.write_bytes(pixels[: 16 + 320] + pixels[16:32] + pixels[16 + 336 :])
+    labels_path.write_bytes(idx((30,), bytes([0, 1, 2] * 6 + [0, 1] + [1, 2] * 5)))
+    result = cli("train", "good.yaml", "--dry-run")
+    assert result.stderr == (
+        "warning: no validation image is of the class 'cat'\n"
+        "warning: 1 of the 10 validation images are training images too; the "
+        "validation result is not that of unseen images\n"
+    )

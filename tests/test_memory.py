@@ -1,0 +1,221 @@
+"""How much memory training takes, and how much there is: refused before it is tried."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cnncli import memory
+from cnncli.experiment import load_experiment
+from tests.builders import CONFIG, dataset
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
+
+GB = 10**9
+MEMINFO = (
+    "MemTotal:  9000 kB\nMemAvailable:    2000 kB\nSwapFree:  0 kB\nHugePages:  0\n"
+)
+
+
+@pytest.fixture
+def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Return the files of /proc and /sys that are there, by name; none yet."""
+    texts: dict[str, str] = {}
+    monkeypatch.setattr(memory, "_read", lambda path: texts.get(str(path), ""))
+    return texts
+
+
+def test_of_the_documented_network() -> None:
+    need = memory.need_to_train(load_experiment(None))
+    assert need.images == 26_000 * (28 * 28 + 1)
+    # The weight, RMSprop's slot, two gradients, the kept copy and another.
+    assert need.weights == 203_898 * 4 * 6
+    # Predicting 256 images takes more than training on 32.
+    assert need.activations == 256 * 28 * 28 * 16 * 4
+
+
+def test_of_a_large_batch() -> None:
+    need = memory.need_to_train(load_experiment(None, ["training.batch_size=1024"]))
+    outputs = 2 * 28 * 28 * 16 + 14 * 14 * 16 + 64 + 10
+    assert need.activations == 1024 * 4 * (28 * 28 + outputs + 28 * 28 * 16)
+
+
+def test_of_half_precision() -> None:
+    settings = ["training.batch_size=1024", "training.precision=mixed_bfloat16"]
+    half, whole = (
+        memory.need_to_train(load_experiment(None, settings[:n])) for n in (2, 1)
+    )
+    assert half.activations * 2 == whole.activations
+    assert half.weights == whole.weights
+
+
+def test_a_batch_has_no_more_images_than_there_are() -> None:
+    settings = ["training.batch_size=10000", "data.split.train=300"]
+    need = memory.need_to_train(load_experiment(None, settings))
+    settings[0] = "training.batch_size=300"
+    assert need == memory.need_to_train(load_experiment(None, settings))
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "slots"),
+    [
+        ("SGD", 0),
+        ("{SGD: {momentum: 0.9}}", 1),
+        ("RMSprop", 2),
+        ("{RMSprop: {momentum: 0.9, centered: true}}", 3),
+        ("Adam", 2),
+        ("{AdamW: {amsgrad: true}}", 3),
+    ],
+)
+def test_slots_are_those_of_keras(optimizer: str, slots: int) -> None:
+    import keras
+
+    from cnncli.models import build_optimizer
+
+    experiment = load_experiment(None, [f"training.optimizer={optimizer}"])
+    training = experiment.config.training
+    assert memory.optimizer_slots(training.optimizer) == slots
+    built = build_optimizer(training)
+    weight = keras.Variable([[1.0, 2.0, 3.0]])
+    built.build([weight])
+    assert sum(v.shape == weight.shape for v in built.variables) == slots
+
+
+def test_prediction_batch_is_that_of_the_network() -> None:
+    from cnncli import network
+
+    assert memory.PREDICTION_BATCH == network.PREDICTION_BATCH
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+@pytest.mark.parametrize(
+    ("settings", "free", "exit_code", "message"),
+    [
+        (
+            ["model.layers.4.Dense.units=500000"],
+            9 * GB,
+            6,
+            "the network needs about 38.5 GB of memory to train, 9.0 GB are free; make "
+            "layer 4 'dense' smaller, which has 1,568,500,000 parameters",
+        ),
+        (
+            ["training.batch_size=8192"],
+            GB,
+            6,
+            "the network needs about 1.6 GB of memory to train, 1.0 GB are free; lower "
+            "training.batch_size, which is 8,192, or make the output of layer 0 'cv1' "
+            "smaller, (28, 28, 16)",
+        ),
+        (
+            [],
+            200_000_000,
+            6,
+            "the network needs about 288 MB of memory to train, 200 MB are free; stop "
+            "other programs, or allow this one more memory",
+        ),
+    ],
+    ids=["weights", "activations", "TensorFlow"],
+)
+def test_a_network_that_does_not_fit_is_refused(
+    settings: list[str],
+    free: int,
+    exit_code: int,
+    message: str,
+    options: list[str],
+    cli: Cli,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(memory, "free_memory", lambda: free)
+    changes = [word for setting in settings for word in ("--set", setting)]
+    result = cli("train", *changes, *options, exit_code=exit_code)
+    assert result.stderr == f"error: {message}\n"
+    assert list(Path().iterdir()) == []
+
+
+def test_images_that_do_not_fit_are_refused(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "free_memory", lambda: 400_000_000)
+    Path("good.yaml").write_text(CONFIG)
+    dataset("data")
+    claim = b"\0\0\x08\x03" + b"\0\1\0\0" + b"\0\0\0\x40" * 2
+    Path("data/train-images-idx3-ubyte").write_bytes(claim)
+    Path("data/train-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x01" + b"\0\1\0\0")
+    Path("data/t10k-images-idx3-ubyte").write_bytes(claim)
+    Path("data/t10k-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x01" + b"\0\1\0\0")
+    result = cli("train", "good.yaml", exit_code=3)
+    assert result.stderr == (
+        "error: data: the images take 537 MB of memory, 400 MB "
+        "are free; use fewer of them\n"
+    )
+
+
+@pytest.mark.parametrize("free", [None, 300_000_000])
+def test_what_fits_or_cannot_be_known_is_allowed(
+    free: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "free_memory", lambda: free)
+    memory.check_memory(load_experiment(None))
+
+
+def test_a_limit_of_the_process_counts(tmp_path: Path) -> None:
+    """As ``ulimit -v`` sets it, in KiB."""
+    program = f"{sys.executable} -m cnncli train --set model.layers.4.Dense.units=90000"
+    result = subprocess.run(
+        ["sh", "-c", f"ulimit -v 4000000; exec {program}"],
+        capture_output=True,
+        check=False,
+        cwd=tmp_path,
+        text=True,
+    )
+    assert (result.returncode, result.stdout) == (6, "")
+    assert re.fullmatch(
+        r"error: the network needs about 7\.2 GB of memory to train, 2\.\d GB are "
+        r"free; make layer 4 'dense' smaller, which has 282,330,000 parameters\n",
+        result.stderr,
+    )
+
+
+def test_of_this_machine() -> None:
+    free = memory.free_memory()
+    assert free is not None
+    assert free > 0
+
+
+def test_where_nothing_is_known(files: dict[str, str]) -> None:
+    assert memory.free_memory() is None
+
+
+def test_of_the_machine(files: dict[str, str]) -> None:
+    files["/proc/meminfo"] = MEMINFO
+    assert memory.free_memory() == 2_048_000
+
+
+def test_of_a_control_group(files: dict[str, str]) -> None:
+    """The narrowest of the groups around the process counts."""
+    files["/proc/meminfo"] = MEMINFO
+    files["/proc/self/cgroup"] = "0::/job/step\n"
+    files["/sys/fs/cgroup/job/step/memory.max"] = "max\n"
+    files["/sys/fs/cgroup/job/step/memory.current"] = "500\n"
+    files["/sys/fs/cgroup/job/memory.max"] = "1000\n"
+    files["/sys/fs/cgroup/job/memory.current"] = "900\n"
+    files["/sys/fs/cgroup/job/memory.stat"] = (
+        "anon 1\ninactive_file 20\nactive_file 3\n"
+    )
+    assert memory.free_memory() == 123
+
+
+def test_of_a_container_that_sees_its_own_group_as_the_root(
+    files: dict[str, str],
+) -> None:
+    files["/proc/self/cgroup"] = "9:name=systemd:/\n4:cpu,memory:/docker/4f\n0::/\n"
+    files["/sys/fs/cgroup/memory/memory.limit_in_bytes"] = "1000\n"
+    files["/sys/fs/cgroup/memory/memory.usage_in_bytes"] = "1300\n"
+    files["/sys/fs/cgroup/memory/memory.stat"] = "cache 7\ntotal_active_file 400\n"
+    assert memory.free_memory() == 100
