@@ -97,7 +97,7 @@ class Contents:
         header, _, _ = content.partition(b"\n")
         attributes, described = json.loads(header)
         start = len(header) + 1
-        layers = {}
+        layers: dict[str, tuple[Weight, ...]] = {}
         for layer, weights in described:
             layers[layer] = ()
             for name, shape in weights:
@@ -269,19 +269,21 @@ def main(path: Path) -> None:
     import h5py  # noqa: F401 -- what it takes to start isn't the file's fault
 
     _limit_process(path.stat().st_size)
-    reason = None
+    code = REFUSED
     try:
-        output = read_contents(path).to_bytes()
+        output, code = read_contents(path).to_bytes(), 0
     except RefusedError as error:
-        reason = str(error)
+        output = _one_line(str(error))
     except Exception as error:  # noqa: BLE001 -- h5py raises whatever it likes
-        what = error.args[0] if error.args else type(error).__name__
-        reason = f"damaged HDF5 file: {what}"
-    if reason is not None:
-        output = reason.partition("\n")[0].encode(errors="backslashreplace")
+        reason = error.args[0] if error.args else type(error).__name__
+        output = _one_line(f"damaged HDF5 file: {reason}")
     sys.stdout.buffer.write(output)
     sys.stdout.buffer.flush()
-    os._exit(0 if reason is None else REFUSED)  # closing a damaged file can crash too
+    os._exit(code)  # closing a damaged file can crash too
+
+
+def _one_line(reason: str) -> bytes:
+    return reason.partition("\n")[0].encode(errors="backslashreplace")
 
 
 if __name__ == "__main__":

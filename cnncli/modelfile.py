@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
 from cnncli import __version__
 from cnncli.architecture import Shape, check_network
@@ -42,6 +43,7 @@ __all__ = [
 
 _ROOM = 2**24
 """How many bytes a model file may have beside its weights."""
+_MOST_PIXELS = 2**26
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class _Described(Section):
 
     class_names: Annotated[tuple[Text, ...], unique, entries(2, 256)]
     image_shape: tuple[Positive, Positive, Literal[1, 3]]
-    fingerprints: dict[Literal["train", "test"], Text]
+    fingerprints: dict[Annotated[str, Field(pattern="^(train|test)$")], Text]
 
 
 def save_model(described: ModelFile, model: keras.Model) -> None:
@@ -173,6 +175,8 @@ def _understand(path: Path, contents: Contents) -> ModelFile:
             f"the normalisation is for {len(normalization.mean)} channels, but images "
             f"have {channels}"
         )
+    if math.prod(described.image_shape) > _MOST_PIXELS:
+        raise ValueError(f"images of shape {described.image_shape} are too large")
     if config.name is None:
         raise ValueError("the config has no name")
     _check_layers(path, config, described, contents.layers)
@@ -182,7 +186,7 @@ def _understand(path: Path, contents: Contents) -> ModelFile:
         described.class_names,
         described.image_shape,
         normalization,
-        dict(described.fingerprints),
+        described.fingerprints,
         contents.layers,
     )
 
