@@ -27,7 +27,7 @@ REFUSED = 3
 _WEIGHTS = "model_weights"
 _MOST_OBJECTS = 4_000
 _MOST_ATTRIBUTES = 32
-_LONGEST_TEXT = 2**22
+_LONGEST_TEXT = 2**23
 _DEEPEST = 8
 
 
@@ -94,9 +94,8 @@ class Contents:
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
         """Return what ``to_bytes`` was called on."""
-        header, _, _ = content.partition(b"\n")
-        attributes, described = json.loads(header)
-        start = len(header) + 1
+        start = content.index(b"\n") + 1
+        attributes, described = json.loads(content[:start])
         layers: dict[str, tuple[Weight, ...]] = {}
         for layer, weights in described:
             layers[layer] = ()
@@ -283,7 +282,7 @@ def main(path: Path) -> None:
 
 
 def _one_line(reason: str) -> bytes:
-    return reason.partition("\n")[0].encode(errors="backslashreplace")
+    return reason.partition("\n")[0][:500].encode(errors="backslashreplace")
 
 
 if __name__ == "__main__":

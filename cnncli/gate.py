@@ -117,20 +117,17 @@ def _check_file(path: Path) -> None:
                     f"{path}: a model must be a regular file or a run folder"
                 )
             _check_size(path, file, status.st_size)
-            expected = _recorded_digest(path)
-            if expected is None:
-                return
-            file.seek(0)
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        expected = _recorded_digest(path)
+        if expected is None or file_digest(path) == expected:
+            return
     except FileNotFoundError as error:
         raise ModelFileError(f"{path}: no such model file or run folder") from error
     except OSError as error:
         raise ModelFileError(f"{path}: can't read it: {error.strerror}") from error
-    if digest != expected:
-        raise ModelFileError(
-            f"{path}: not the file that the run wrote: its SHA-256 differs from the "
-            f"one in {path.with_name(MANIFEST_NAME)}"
-        )
+    raise ModelFileError(
+        f"{path}: not the file that the run wrote: its SHA-256 differs from the one in "
+        f"{path.with_name(MANIFEST_NAME)}"
+    )
 
 
 def _check_size(path: Path, file: BinaryIO, size: int) -> None:
@@ -185,7 +182,8 @@ def _read_in_child(path: Path) -> Contents:
             f"{path}: damaged HDF5 file: reading it was ended by {name}"
         )
     if child.returncode:
-        raise RuntimeError(f"can't read a model file: {child.stderr.decode()[-2000:]}")
+        errors = child.stderr.decode(errors="replace")
+        raise RuntimeError(f"the reader of model files doesn't start: {errors}")
     return Contents.from_bytes(child.stdout)
 
 

@@ -123,7 +123,7 @@ def open_model(path: Path) -> ModelFile:
         model = _understand(file_path, contents)
         check_keras_config(contents, model.config, model.image_shape)
     except (ValueError, RecursionError, ModelFileError) as error:
-        reason = str(error).partition("\n")[0]
+        reason = str(error).partition("\n")[0][:500]
         version = contents.attributes.get("cnncli_version")
         found = "what is stored in it is wrong"
         if version != __version__:
