@@ -46,7 +46,7 @@ class Weight(NamedTuple):
 
     name: str
     shape: tuple[int, ...]
-    values: bytes
+    values: bytes | memoryview
 
 
 @dataclass(frozen=True)
@@ -77,23 +77,27 @@ class Contents:
     def digest(self) -> str:
         """Return the SHA-256 of everything but the digest that is stored."""
         rest = {key: text for key, text in self.attributes.items() if key != DIGEST}
-        return hashlib.sha256(Contents(rest, self.layers).to_bytes()).hexdigest()
+        digest = hashlib.sha256()
+        for part in Contents(rest, self.layers).parts():
+            digest.update(part)
+        return digest.hexdigest()
 
-    def to_bytes(self) -> bytes:
-        """Return it as a line of JSON, then the values of all weights."""
+    def parts(self) -> Iterator[bytes | memoryview]:
+        """Give it as bytes: a line of JSON, then the values of all weights."""
         layers = [
             [layer, [[weight.name, weight.shape] for weight in weights]]
             for layer, weights in self.layers.items()
         ]
         header = json.dumps([dict(sorted(self.attributes.items())), layers])
-        values = [
-            weight.values for weights in self.layers.values() for weight in weights
-        ]
-        return b"".join([header.encode(), b"\n", *values])
+        yield f"{header}\n".encode()
+        for weights in self.layers.values():
+            for weight in weights:
+                yield weight.values
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
-        """Return what ``to_bytes`` was called on."""
+        """Return what ``parts`` gave the content of."""
+        values = memoryview(content)
         start = content.index(b"\n") + 1
         attributes, described = json.loads(content[:start])
         layers: dict[str, tuple[Weight, ...]] = {}
@@ -101,7 +105,7 @@ class Contents:
             layers[layer] = ()
             for name, shape in weights:
                 stop = start + _num_bytes(shape)
-                layers[layer] += (Weight(name, tuple(shape), content[start:stop]),)
+                layers[layer] += (Weight(name, tuple(shape), values[start:stop]),)
                 start = stop
         return cls(attributes, layers)
 
@@ -270,13 +274,13 @@ def main(path: Path) -> None:
     _limit_process(path.stat().st_size)
     code = REFUSED
     try:
-        output, code = read_contents(path).to_bytes(), 0
+        output, code = [*read_contents(path).parts()], 0
     except RefusedError as error:
-        output = _one_line(str(error))
+        output = [_one_line(str(error))]
     except Exception as error:  # noqa: BLE001 -- h5py raises whatever it likes
         reason = error.args[0] if error.args else type(error).__name__
-        output = _one_line(f"damaged HDF5 file: {reason}")
-    sys.stdout.buffer.write(output)
+        output = [_one_line(f"damaged HDF5 file: {reason}")]
+    sys.stdout.buffer.writelines(output)
     sys.stdout.buffer.flush()
     os._exit(code)  # closing a damaged file can crash too
 
