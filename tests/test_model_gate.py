@@ -530,6 +530,18 @@ def test_what_a_model_never_holds_is_refused(model: Path, cli: Any, name: str) -
     assert result.stderr == f"error: model.h5: {message}\n"
 
 
+def test_room_for_anything_else_is_refused(model: Path, cli: Any) -> None:
+    content = model.read_bytes()
+    size = len(content) + 2**25
+    end = size.to_bytes(8, "little")
+    model.write_bytes(content[:40] + end + content[48:] + bytes(2**25))
+    result = cli("evaluate", "model.h5", exit_code=4)
+    assert result.stderr == (
+        f"error: model.h5: {WRONG}it has {size:,} bytes, more than the 16,777,896 that "
+        "its network needs\n"
+    )
+
+
 WEIGHTS: dict[str, tuple[Edit, str]] = {
     "of another shape": (
         replaced(
