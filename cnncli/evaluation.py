@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from cnncli.errors import TrainingError
 from cnncli.network import Network, mean
 from cnncli.plots.confusion_matrix import plot_confusion_matrix
 
@@ -115,8 +116,18 @@ def evaluate(
         images: What to predict.
         class_names: The name of each class.
         split: What the images are called in the result.
+
+    Raises:
+        TrainingError: The network gives something else than probabilities.
     """
     probabilities, values = network.predict(images.pixels, images.labels)
+    broken = len(images) - int(np.isfinite(probabilities).all(axis=1).sum())
+    if broken:
+        raise TrainingError(
+            f"the network's probabilities are not finite for {broken:,} of the "
+            f"{len(images):,} {split} images: its weights or its normalisation are far "
+            "too large; train it again with a lower learning rate"
+        )
     predicted = probabilities.argmax(axis=1)
     num_classes = len(class_names)
     pairs = images.labels.astype(np.int64) * num_classes + predicted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import resource
@@ -10,9 +11,11 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from cnncli.errors import OutputError
 
+_LARGEST_JSON = 2**20
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.tmp\.(.+)")
 
 
@@ -77,6 +80,20 @@ def write_new_file(path: Path, content: bytes | str, *, overwrite: bool) -> None
             "place, or replace it with --overwrite"
         )
     write_file(path, data)
+
+
+def read_json(path: Path) -> Any:
+    """Return what a small JSON file of perhaps unknown origin says.
+
+    Returns:
+        None if there is no such file, or it can't be read as one.
+    """
+    try:
+        if not path.is_file() or path.stat().st_size > _LARGEST_JSON:
+            return None
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
 
 
 def sweep(folder: Path, names: Iterable[str]) -> None:

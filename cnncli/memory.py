@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cnncli.architecture import trace_network
+from cnncli.config.schema import Best
 from cnncli.data.counts import resolve_count
 from cnncli.errors import DataError, TrainingError
 from cnncli.runtime import batch_parts
@@ -20,11 +22,13 @@ from cnncli.runtime import batch_parts
 if TYPE_CHECKING:
     from cnncli.config.schema import AnyOptimizer
     from cnncli.experiment import Experiment
+    from cnncli.modelfile import ModelFile
 
 PREDICTION_BATCH = 256  # as in cnncli.network, which would import TensorFlow
 _FLOAT = 4  # bytes of a weight
 _TENSORFLOW = 250_000_000  # bytes that it takes before there is any network
 _LIBRARIES = 1_200_000_000  # bytes of address space that its libraries are mapped to
+_MORE_MEMORY = "stop other programs, or allow this one more memory"
 # Their output takes the place of their input, at best.
 _IN_PLACE = ("Flatten", "Activation", "ReLU", "LeakyReLU")
 
@@ -71,17 +75,38 @@ def check_memory(experiment: Experiment) -> None:
     )
 
 
+def check_memory_to_predict(saved: ModelFile, batch_size: int) -> None:
+    """Refuse to predict with a network that needs more memory than there is.
+
+    Raises:
+        TrainingError: It does.
+    """
+    rows = trace_network(saved.config.model.layers, saved.image_shape)
+    weights = sum(row.parameters for row in rows)
+    largest = max(math.prod(row.output_shape) for row in rows)
+    need = _TENSORFLOW + _FLOAT * (weights + batch_size * largest)
+    free = free_memory()
+    if free is not None and need > free:
+        raise TrainingError(
+            f"{saved.path}: the network needs about {_size(need)} of memory to "
+            f"predict, {_size(free)} are free; {_MORE_MEMORY}"
+        )
+
+
 def need_to_train(experiment: Experiment) -> Need:
     """Estimate what training takes.
 
-    Of each weight there are the optimizer's slots, a gradient for each part of a batch,
-    the copy that is kept, and another in the making. The activations of a training step
-    all wait for the way back, which begins with a gradient as large as one of them;
-    between epochs, many images are predicted at once.
+    Of each weight there are the optimizer's slots and perhaps the best epoch's copy;
+    also, in a step, a gradient for each part of a batch, and while the state is
+    written, a copy of the weight and its slots. The activations of a training step all
+    wait for the way back, which begins with a gradient as large as one of them; between
+    epochs, many images are predicted at once.
     """
     config, data, rows = experiment.config, experiment.data, experiment.rows
     training = config.training
-    copies = 1 + optimizer_slots(training.optimizer) + batch_parts(config) + 2
+    in_state = 1 + optimizer_slots(training.optimizer)
+    kept = isinstance(training.weights, Best)
+    copies = in_state + kept + max(batch_parts(config), in_state)
     train_images = resolve_count(config.data.split.train, data.num_train)
     sizes = [math.prod(row.output_shape) for row in rows if row.type not in _IN_PLACE]
     per_image = math.prod(data.image_shape) + sum(sizes) + max(sizes)
@@ -113,7 +138,7 @@ def free_memory() -> int | None:
 
 def _advice(experiment: Experiment, need: Need) -> str:
     if max(need.weights, need.activations) < _TENSORFLOW:
-        return "stop other programs, or allow this one more memory"
+        return _MORE_MEMORY
     batch_size = experiment.config.training.batch_size
     if need.activations > need.weights:
         widest = max(experiment.rows, key=lambda row: math.prod(row.output_shape))

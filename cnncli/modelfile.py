@@ -1,39 +1,54 @@
 """``model.h5``: a Keras model file that also says what it was trained on and how.
 
 Plain Keras loads it. This program rebuilds the network from the config inside and reads
-only the weights, so that nothing a file names is ever imported or run.
+only texts and numbers, so that nothing a file names is ever imported or run.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import h5py
 import numpy as np
+from pydantic import Field
 
 from cnncli import __version__
+from cnncli.architecture import Shape, check_network
 from cnncli.config import Config, config_from_json, config_to_json
+from cnncli.config.fields import Positive, Section, Text, entries, unique
+from cnncli.config.problems import dotted, shortened
+from cnncli.config.validation import validate
+from cnncli.contents import DIGEST, Contents, Weight, read_contents
 from cnncli.data.normalization import Normalization
 from cnncli.errors import ModelFileError
 from cnncli.files import replacing
+from cnncli.gate import MODEL_NAME, file_digest, find_model, open_contents
+from cnncli.kerasconfig import check_keras_config
 
 if TYPE_CHECKING:
     import keras
 
-    from cnncli.architecture import Shape
+__all__ = [
+    "MODEL_NAME",
+    "ModelFile",
+    "file_digest",
+    "load_weights",
+    "open_model",
+    "save_model",
+]
 
-MODEL_NAME = "model.h5"
-MANIFEST_NAME = "manifest.json"
-_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_ROOM = 2**24
+"""How many bytes a model file may have beside its weights."""
+_MOST_PIXELS = 2**26
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A model file without its weights.
+    """A model file without its network.
 
     Attributes:
         path: The file.
@@ -42,6 +57,7 @@ class ModelFile:
         image_shape: (height, width, channels) of the images the model takes.
         normalization: What is done to their pixels first.
         fingerprints: Digests of the data set's pools, by "train" and "test".
+        weights: Those of each layer, by its name, if it was read from the file.
     """
 
     path: Path
@@ -50,6 +66,15 @@ class ModelFile:
     image_shape: Shape
     normalization: Normalization
     fingerprints: dict[str, str]
+    weights: Mapping[str, tuple[Weight, ...]] = field(default_factory=dict, repr=False)
+
+
+class _Described(Section):
+    """What a model file says of the images, as it must be."""
+
+    class_names: Annotated[tuple[Text, ...], unique, entries(2, 256)]
+    image_shape: tuple[Positive, Positive, Literal[1, 3]]
+    fingerprints: dict[Annotated[str, Field(pattern="^(train|test)$")], Text]
 
 
 def save_model(described: ModelFile, model: keras.Model) -> None:
@@ -63,6 +88,8 @@ def save_model(described: ModelFile, model: keras.Model) -> None:
     Raises:
         OutputError: The file can't be written.
     """
+    import h5py
+
     with replacing(described.path) as temporary:
         model.save(temporary)
         with h5py.File(temporary, "r+") as file:
@@ -74,131 +101,131 @@ def save_model(described: ModelFile, model: keras.Model) -> None:
             normalization = json.dumps(described.normalization.to_dict())
             file.attrs["cnncli_normalization"] = normalization
             file.attrs["cnncli_fingerprints"] = json.dumps(described.fingerprints)
+        digest = read_contents(temporary).digest()
+        with h5py.File(temporary, "r+") as file:
+            file.attrs[DIGEST] = digest
 
 
 def open_model(path: Path) -> ModelFile:
-    """Read what a model file carries beside its weights.
+    """Read a model file, after checking it; see ``cnncli.gate``.
 
     Args:
         path: A run folder, or a model file that this program wrote.
 
     Raises:
         ModelFileError: There is no such file, or it isn't one of this program's, or
-            it isn't the one that the run's manifest describes.
+            it isn't the one that the run's manifest describes, or what is in it
+            doesn't fit together.
     """
     file_path = find_model(path)
-    _check_file(file_path)
+    contents = open_contents(file_path)
     try:
-        with h5py.File(file_path) as file:
-            attributes = {
-                key: value
-                for key, value in file.attrs.items()
-                if key.startswith("cnncli_") and isinstance(value, str)
-            }
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
-        raise ModelFileError(f"{file_path}: damaged HDF5 file: {error}") from error
-    if "cnncli_config" not in attributes:
-        raise ModelFileError(
-            f"{file_path}: not written by cnncli: it carries no config; train a model "
-            "with 'cnncli train'"
-        )
-    try:
-        return ModelFile(
-            file_path,
-            config_from_json(attributes["cnncli_config"]),
-            tuple(json.loads(attributes["cnncli_class_names"])),
-            tuple(json.loads(attributes["cnncli_image_shape"])),
-            Normalization.from_dict(json.loads(attributes["cnncli_normalization"])),
-            json.loads(attributes["cnncli_fingerprints"]),
-        )
-    except (KeyError, ValueError, TypeError, ModelFileError) as error:
-        reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
-        raise ModelFileError(
-            f"{file_path}: what cnncli stores in it is damaged, or from another "
-            f"version ({attributes.get('cnncli_version', 'unknown')}; this is "
-            f"{__version__}): {reason}"
-        ) from error
+        model = _understand(file_path, contents)
+        check_keras_config(contents, model.config, model.image_shape)
+    except (ValueError, RecursionError, ModelFileError) as error:
+        reason = str(error).partition("\n")[0][:500]
+        version = contents.attributes.get("cnncli_version")
+        found = "what is stored in it is wrong"
+        if version != __version__:
+            found = f"written by cnncli {shortened(str(version))}, not {__version__}"
+        raise ModelFileError(f"{file_path}: {found}: {reason}") from error
+    return model
 
 
 def load_weights(described: ModelFile, model: keras.Model) -> None:
-    """Read the weights of a model file into a model built from its config.
+    """Put the weights of a model file into a model built from its config.
 
     Raises:
-        ModelFileError: A weight is missing or of another shape than the config's.
+        ModelFileError: A weight is of another shape than the config's, or isn't finite.
     """
-    with h5py.File(described.path) as file:
-        for layer in model.layers:
-            try:
-                group = file["model_weights"][layer.name]
-                names = [str(name) for name in group.attrs["weight_names"]]
-                layer.set_weights(
-                    [
-                        _read(described.path, group[name], weight)
-                        for name, weight in zip(names, layer.weights, strict=True)
-                    ]
-                )
-            except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-                raise ModelFileError(
-                    f"{described.path}: the weights of layer {layer.name!r} are "
-                    f"missing or damaged: {error}"
-                ) from error
+    for layer in model.layers:
+        stored = described.weights[layer.name]
+        expected = [tuple(weight.shape) for weight in layer.weights]
+        shapes = [weight.shape for weight in stored]
+        if shapes != expected:
+            raise ModelFileError(
+                f"{described.path}: the weights of layer {layer.name!r} have the "
+                f"shapes {shapes}, but its config needs {expected}"
+            )
+        arrays = [
+            np.frombuffer(weight.values, "<f4").reshape(weight.shape)
+            for weight in stored
+        ]
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise ModelFileError(
+                f"{described.path}: the weights of layer {layer.name!r} are not all "
+                "finite"
+            )
+        layer.set_weights(arrays)
 
 
-def find_model(path: Path) -> Path:
-    """Return the model file that MODEL means: itself, or the one in a run folder.
+def _understand(path: Path, contents: Contents) -> ModelFile:
+    """Make sense of a file's contents, and check that they fit together.
 
     Raises:
-        ModelFileError: A folder has no model file in it.
+        ValueError: They don't.
+        ModelFileError: The normalisation is damaged.
     """
-    if not path.is_dir():
-        return path
-    if (path / MODEL_NAME).exists():
-        return path / MODEL_NAME
-    if (path / MANIFEST_NAME).exists():
-        raise ModelFileError(f"{path}: the run isn't finished; it has no {MODEL_NAME}")
-    raise ModelFileError(f"{path}: not a run folder; it has no {MODEL_NAME}")
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _check_file(path: Path) -> None:
-    if not path.exists():
-        raise ModelFileError(f"{path}: no such model file or run folder")
-    if not path.is_file():
-        raise ModelFileError(f"{path}: a model must be a regular file or a run folder")
-    try:
-        with path.open("rb") as file:
-            signature = file.read(len(_HDF5_SIGNATURE))
-    except OSError as error:
-        raise ModelFileError(f"{path}: can't read it: {error.strerror}") from error
-    if signature != _HDF5_SIGNATURE:
-        raise ModelFileError(f"{path}: not an HDF5 file, as model.h5 is")
-    expected = _recorded_digest(path)
-    if expected is not None and file_digest(path) != expected:
-        raise ModelFileError(
-            f"{path}: not the file that the run wrote: its SHA-256 differs from the "
-            f"one in {path.with_name(MANIFEST_NAME)}"
+    config = config_from_json(contents.attributes["cnncli_config"])
+    described = _describe(contents)
+    normalization = Normalization.from_dict(contents.json("cnncli_normalization"))
+    channels = described.image_shape[2]
+    if len(normalization.mean) != channels:
+        raise ValueError(
+            f"the normalisation is for {len(normalization.mean)} channels, but images "
+            f"have {channels}"
         )
+    if math.prod(described.image_shape) > _MOST_PIXELS:
+        raise ValueError(f"images of shape {described.image_shape} are too large")
+    if config.name is None:
+        raise ValueError("the config has no name")
+    _check_layers(path, config, described, contents.layers)
+    return ModelFile(
+        path,
+        config,
+        described.class_names,
+        described.image_shape,
+        normalization,
+        described.fingerprints,
+        contents.layers,
+    )
 
 
-def _recorded_digest(path: Path) -> str | None:
-    """Return the digest that a manifest beside the file has for it, if there is one."""
-    try:
-        manifest = json.loads(path.with_name(MANIFEST_NAME).read_bytes())
-        return str(manifest["files"][path.name])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+def _describe(contents: Contents) -> _Described:
+    value = {}
+    for key in _Described.model_fields:
+        stored = contents.json(f"cnncli_{key}")
+        value[key] = tuple(stored) if isinstance(stored, list) else stored
+    described, problems = validate(_Described, value)
+    if described is None:
+        raise ValueError(f"{dotted(problems[0].path)}: {problems[0].message}")
+    return described
 
 
-def _read(path: Path, dataset: Any, weight: Any) -> np.ndarray:
-    """Read one weight, and nothing that isn't stored in this very file."""
-    shape = tuple(weight.shape)
-    if not isinstance(dataset, h5py.Dataset) or dataset.shape != shape:
-        raise ValueError(f"expected numbers of shape {shape}")
-    if dataset.external or dataset.is_virtual or dataset.file.filename != str(path):
-        raise ValueError("stored in another file")
-    return np.asarray(dataset[()], np.float32)
+def _check_layers(
+    path: Path,
+    config: Config,
+    described: _Described,
+    layers: Mapping[str, tuple[Weight, ...]],
+) -> None:
+    """Check the network, and that each layer has as many weights as it needs."""
+    rows, problems = check_network(
+        config.model.layers, described.image_shape, len(described.class_names)
+    )
+    if problems:
+        raise ValueError(f"{dotted(problems[0].path)}: {problems[0].message}")
+    names = [row.name for row in rows]
+    if list(layers) != names:
+        raise ValueError("the layers with weights are not those of the config")
+    for row in rows:
+        values = sum(math.prod(weight.shape) for weight in layers[row.name])
+        if values != row.parameters:
+            raise ValueError(
+                f"layer {row.name!r} has {values:,} parameters, but its config needs "
+                f"{row.parameters:,}"
+            )
+    size, most = path.stat().st_size, 4 * sum(row.parameters for row in rows) + _ROOM
+    if size > most:
+        raise ValueError(
+            f"it has {size:,} bytes, more than the {most:,} that its network needs"
+        )

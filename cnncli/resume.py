@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cnncli.config import config_to_json
 from cnncli.config.schema import CosineDecay
 from cnncli.errors import ConfigError
+from cnncli.files import read_json
 from cnncli.schedules import is_over
 from cnncli.state import STATE_NAME, State, read_state
 
@@ -93,9 +94,8 @@ def finished_result(
     )
     if not is_complete:
         return None
-    try:
-        evaluation = json.loads((folder / "metrics.json").read_bytes())
-    except (OSError, ValueError):
+    evaluation = read_json(folder / "metrics.json")
+    if evaluation is None:
         return None
     return run_result(folder, fit, config, manifest["seconds"], evaluation)
 

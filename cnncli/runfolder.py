@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cnncli.errors import ModelFileError, OutputError
-from cnncli.files import is_temporary, sweep, write_file
+from cnncli.files import is_temporary, read_json, sweep, write_file
 
 MANIFEST = "manifest.json"
 LOG = "tensorflow.log"
@@ -143,10 +143,7 @@ class RunFolder:
 
     def manifest(self) -> dict[str, Any]:
         """Return the manifest; an empty one if there is none that can be read."""
-        try:
-            manifest = json.loads((self / MANIFEST).read_bytes())
-        except (OSError, ValueError):
-            return {}
+        manifest = read_json(self / MANIFEST)
         is_ours = isinstance(manifest, dict) and manifest.get("schema") == SCHEMA
         return manifest if is_ours else {}
 

@@ -218,7 +218,7 @@ def _ending_noted(folder: RunFolder, log: BinaryIO) -> Iterator[None]:
             f"{folder.resume_command}"
         ) from error
     except Exception as error:
-        _note_end(folder, log, "failed", reason=str(error).splitlines()[0])
+        _note_end(folder, log, "failed", reason=str(error).partition("\n")[0])
         raise
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cnncli.architecture import LayerRow, Shape, trace_network
 from cnncli.errors import ConfigError
 from cnncli.experiment import load_experiment
+from cnncli.gate import is_model, is_url
 
 if TYPE_CHECKING:
     from cnncli.config import Config
@@ -69,7 +70,7 @@ def summarize(path: Path | None, overrides: tuple[str, ...] = ()) -> Summary:
         DataError: The config's data set is missing.
         ModelFileError: The model can't be read.
     """
-    if path is None or not _is_model(path):
+    if path is None or not (is_url(path) or is_model(path)):
         experiment = load_experiment(path, overrides)
         return Summary(experiment.config, experiment.data.image_shape, experiment.rows)
     from cnncli.modelfile import open_model
@@ -132,14 +133,3 @@ def _aligned(line: tuple[str, ...], widths: list[int]) -> list[str]:
         cell.rjust(width) if column in right else cell.ljust(width)
         for column, (cell, width) in enumerate(zip(line, widths, strict=True))
     ]
-
-
-def _is_model(path: Path) -> bool:
-    """Tell a model from a config by its content: a folder, or an HDF5 file."""
-    try:
-        if not path.is_file():
-            return path.is_dir()
-        with path.open("rb") as file:
-            return file.read(4) == b"\x89HDF"
-    except OSError:
-        return False

@@ -34,7 +34,7 @@ def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 def test_of_the_documented_network() -> None:
     need = memory.need_to_train(load_experiment(None))
     assert need.images == 26_000 * (28 * 28 + 1)
-    # The weight, RMSprop's slot, two gradients, the kept copy and another.
+    # The weight, RMSprop's two slots, and the same again while the state is written.
     assert need.weights == 203_898 * 4 * 6
     # Predicting 256 images takes more than training on 32.
     assert need.activations == 256 * 28 * 28 * 16 * 4

@@ -208,85 +208,31 @@ def test_a_changed_model_differs_from_its_manifest(run: Path, cli: Any) -> None:
     ("name", "message"),
     [
         ("folder", "folder: not a run folder; it has no model.h5"),
-        ("unfinished", "unfinished: the run isn't finished; it has no model.h5"),
-        ("truncated.h5", None),
+        (
+            "unfinished",
+            "unfinished: the run isn't finished; go on with it with 'cnncli train "
+            "unfinished/config.yaml --out unfinished --resume'",
+        ),
         (
             "foreign.h5",
             "foreign.h5: not written by cnncli: it carries no config; train a model "
             "with 'cnncli train'",
         ),
-        (
-            "spoilt.h5",
-            "spoilt.h5: what cnncli stores in it is damaged, or from another version "
-            "(0.1.0; this is 0.1.0): JSONDecodeError: Expecting value: line 1 column "
-            "1 (char 0)",
-        ),
     ],
 )
 def test_models_that_are_refused(
-    run: Path, cli: Any, command: str, name: str, message: str | None
+    run: Path, cli: Any, command: str, name: str, message: str
 ) -> None:
     Path("folder").mkdir()
     Path("unfinished").mkdir()
-    Path("unfinished/manifest.json").write_text("{}")
-    content = (run / "model.h5").read_bytes()
-    Path("truncated.h5").write_bytes(content[: len(content) // 2])
-    Path("foreign.h5").write_bytes(content)
+    Path("unfinished/manifest.json").write_text('{"status": "stopped"}')
+    shutil.copy(run / "model.h5", "foreign.h5")
     spoil_attribute(Path("foreign.h5"), "cnncli_config", None)
-    Path("spoilt.h5").write_bytes(content)
-    spoil_attribute(Path("spoilt.h5"), "cnncli_class_names", "")
     result = cli(command, name, exit_code=4)
-    if message is None:
-        assert result.stderr.startswith(f"error: {name}: damaged HDF5 file: ")
-        assert len(result.stderr.splitlines()) == 1
-    else:
-        assert result.stderr == f"error: {message}\n"
+    assert result.stderr == f"error: {message}\n"
 
 
 @pytest.mark.parametrize("command", ["evaluate", "feature-maps"])
 def test_a_model_that_is_not_there(cli: Any, command: str) -> None:
     result = cli(command, "nothing.h5", exit_code=4)
     assert result.stderr == "error: nothing.h5: no such model file or run folder\n"
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"some text", b"\x80\x04pickle", b"PK\x03\x04keras"]
-)
-def test_other_files_are_no_models(cli: Any, content: bytes) -> None:
-    Path("model.h5").write_bytes(content)
-    result = cli("evaluate", "model.h5", exit_code=4)
-    assert result.stderr == "error: model.h5: not an HDF5 file, as model.h5 is\n"
-
-
-def test_weights_of_another_shape_are_refused(run: Path, cli: Any) -> None:
-    import h5py
-
-    shutil.move(run / "model.h5", "model.h5")
-    with h5py.File("model.h5", "r+") as file:
-        group = file["model_weights/output"]
-        name = group.attrs["weight_names"][1]
-        del group[name]
-        group[name] = np.zeros(11, np.float32)
-    result = cli("evaluate", "model.h5", exit_code=4)
-    assert result.stderr == (
-        "error: model.h5: the weights of layer 'output' are missing or damaged: "
-        "expected numbers of shape (10,)\n"
-    )
-
-
-def test_weights_in_another_file_are_refused(run: Path, cli: Any) -> None:
-    import h5py
-
-    shutil.move(run / "model.h5", "model.h5")
-    with h5py.File("other.h5", "w") as other:
-        other["x"] = np.zeros(10, np.float32)
-    with h5py.File("model.h5", "r+") as file:
-        group = file["model_weights/output"]
-        name = group.attrs["weight_names"][1]
-        del group[name]
-        group[name] = h5py.ExternalLink("other.h5", "x")
-    result = cli("evaluate", "model.h5", exit_code=4)
-    assert result.stderr == (
-        "error: model.h5: the weights of layer 'output' are missing or damaged: "
-        "stored in another file\n"
-    )

@@ -390,8 +390,12 @@ def test_too_little_room_is_found_before_training(config: str, cli: Any) -> None
 
 
 def test_limit_on_file_sizes_is_found_before_training(config: str, cli: Any) -> None:
-    limits = (1_000, resource.RLIM_INFINITY)
-    with mock.patch("resource.getrlimit", return_value=limits):
+    get_limit = resource.getrlimit
+
+    def limited(what: int) -> tuple[int, int]:
+        return (1_000, -1) if what == resource.RLIMIT_FSIZE else get_limit(what)
+
+    with mock.patch("resource.getrlimit", limited):
         result = cli("train", config, "-q", exit_code=5)
     assert result.stderr == (
         "error: runs/tiny: the run needs to write a file of 0.0 MB, but this process "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cnncli.commands.options import Share, file_path, json_option, overwrite_option
-from cnncli.errors import GateError
+from cnncli.errors import GateError, printable
 
 if TYPE_CHECKING:
     from cnncli.data.dataset import SplitName
@@ -72,7 +72,9 @@ def evaluate(
         raise click.UsageError("--data has its own test images; leave out --split")
     saved = open_model(model)
     from cnncli.data.loading import load_evaluation_images
+    from cnncli.memory import PREDICTION_BATCH, check_memory_to_predict
 
+    check_memory_to_predict(saved, PREDICTION_BATCH)
     images, name = load_evaluation_images(saved, split, data)
     with native_stderr_in_log():
         start_tensorflow(saved.config)
@@ -95,14 +97,15 @@ def evaluate(
 def format_evaluation(result: Evaluation, folder: Path) -> str:
     """Return an evaluation as text, ending with the two lines of the course text."""
     low, high = result.interval
-    width = max(len("class"), *(len(score.name) for score in result.classes))
+    names = [printable(score.name) for score in result.classes]
+    width = max(len("class"), *map(len, names))
     measures = "".join(
         f"{name}  {value:.4f}\n" for name, value in result.measures.items()
     )
     rows = "\n".join(
-        f"{score.name:<{width}}  {score.precision:9.4f}  {score.recall:6.4f}  "
+        f"{name:<{width}}  {score.precision:9.4f}  {score.recall:6.4f}  "
         f"{score.f1:6.4f}  {score.images:6,}"
-        for score in result.classes
+        for name, score in zip(names, result.classes, strict=True)
     )
     return (
         f"{measures}"

@@ -56,12 +56,14 @@ def feature_maps(
       cnncli feature-maps runs/fashion-mnist --image shoe.png --arrays shoe.npz
     """
     from cnncli.files import write_new_file
+    from cnncli.memory import check_memory_to_predict
     from cnncli.modelfile import open_model
     from cnncli.runtime import native_stderr_in_log, start_tensorflow
 
     if index is not None and image is not None:
         raise click.UsageError("--index and --image exclude each other")
     saved = open_model(model)
+    check_memory_to_predict(saved, batch_size=1)
     pixels, title, tag = _load_image(saved, index or 0, image)
     with native_stderr_in_log():
         start_tensorflow(saved.config)

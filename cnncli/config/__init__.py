@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from cnncli.config.fields import Named
+from cnncli.config.problems import dotted
 from cnncli.config.scalars import resolve_scalar
 from cnncli.config.schema import Config
+from cnncli.config.validation import validate
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -37,9 +39,15 @@ def config_from_json(text: str) -> Config:
     """Return the config that ``config_to_json`` wrote.
 
     Raises:
-        ValueError: The text isn't JSON, or not a config.
+        ValueError: The text isn't JSON, or not a config; the message is one line.
     """
-    return Config.model_validate(_to_tuples(json.loads(text)))
+    try:
+        config, problems = validate(Config, _to_tuples(json.loads(text)))
+    except (ValueError, RecursionError) as error:
+        raise ValueError("the config isn't JSON that can be read") from error
+    if config is None:
+        raise ValueError(f"{dotted(problems[0].path)}: {problems[0].message}")
+    return config
 
 
 def _to_plain(value: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -259,6 +259,10 @@ AnyLayer = Annotated[
     ],
     named,
 ]
+LAYER_TYPES: tuple[str, ...] = tuple(
+    layer.tag() for layer in get_args(get_args(AnyLayer)[0])
+)
+"""Keras's names of all of them."""
 
 
 def name_layers(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:

@@ -31,6 +31,7 @@ _TEMPLATES = {
     ),
     "string_too_long": "must have at most {max_length} characters, got {got}",
     "string_too_short": "must not be empty",
+    "string_unicode": "must be valid Unicode, got {got}",
     "tuple_type": "must be a list, got {got}",
 }
 

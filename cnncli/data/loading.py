@@ -34,9 +34,10 @@ def load_evaluation_images(
     """
     if folder is not None:
         data = describe_folder(folder, saved.class_names)
-        _check_shape(saved, data, folder)
+        _check_fit(saved, data)
         return load_pool(data, "test"), "data"
     data = describe_source(saved.config.data.source)
+    _check_fit(saved, data)
     images, fingerprints = load_split(saved.config, data, split)
     for pool, fingerprint in fingerprints.items():
         if fingerprint != saved.fingerprints.get(pool):
@@ -47,10 +48,16 @@ def load_evaluation_images(
     return images, split
 
 
-def _check_shape(saved: ModelFile, data: DataInfo, folder: Path) -> None:
+def _check_fit(saved: ModelFile, data: DataInfo) -> None:
+    folder = data.files.train_images.parent
     if data.image_shape != saved.image_shape:
         wanted, found = (
             " x ".join(map(str, shape))
             for shape in (saved.image_shape, data.image_shape)
         )
         raise DataError(f"{folder}: the model takes {wanted} images, these are {found}")
+    if len(data.class_names) != len(saved.class_names):
+        raise DataError(
+            f"{folder}: the model tells {len(saved.class_names)} classes apart, the "
+            f"data set has {len(data.class_names)}"
+        )

@@ -1,0 +1,75 @@
+"""Random damage to a model file is found, or does no harm."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from cnncli.cli import cli
+from cnncli.errors import ModelFileError
+from cnncli.modelfile import ModelFile, open_model
+from tests.soak.corruptions import corrupt
+from tests.tiny import train_tiny
+
+DAMAGES = int(os.environ.get("DAMAGES", "100"))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_tiny(tmp_path_factory.mktemp("trained"))
+
+
+@pytest.fixture
+def model(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a model file in the working folder, without its run."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(trained / "model.h5", "model.h5")
+    return Path("model.h5")
+
+
+def test_the_command_line_refuses_or_answers_as_before(model: Path) -> None:
+    content = model.read_bytes()
+    arguments = ["summary", "model.h5", "--json"]
+    expected = CliRunner().invoke(cli, arguments).stdout
+    codes = set()
+    for seed in range(20):
+        model.write_bytes(corrupt(content, seed))
+        result = CliRunner().invoke(cli, arguments)
+        codes.add(result.exit_code)
+        if result.exit_code == 0:
+            assert result.stdout == expected, seed
+        else:
+            assert result.stderr.startswith("error: model.h5: "), (seed, result.stderr)
+            assert len(result.stderr.splitlines()) == 1, seed
+    assert codes == {0, 4}
+
+
+@pytest.mark.slow
+def test_what_is_read_is_refused_or_as_before(model: Path) -> None:
+    """``DAMAGES=1000`` tries that many; each may take five seconds of processor time.
+
+    What ``open_model`` returns, weights included, is all that a command knows of a
+    model.
+    """
+    content = model.read_bytes()
+    expected = open_model(model)
+    for seed in range(DAMAGES):
+        model.write_bytes(corrupt(content, seed))
+        found = _open(model)
+        if isinstance(found, str):
+            assert found.startswith("model.h5: "), seed
+            assert len(found.splitlines()) == 1, seed
+        else:
+            assert found == expected, seed
+
+
+def _open(path: Path) -> ModelFile | str:
+    """Return a model file, or why it is refused."""
+    try:
+        return open_model(path)
+    except ModelFileError as error:
+        return str(error)
