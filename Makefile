@@ -14,7 +14,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help train evaluate summary plot-model feature-maps smoke \
-	test test-slow bench check format lint types imports docs docs-check clean
+	test test-slow soak bench check format lint types imports docs docs-check clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
@@ -48,6 +48,9 @@ test: | $(VENV)/.dev ## Run the fast tests
 
 test-slow: | $(VENV)/.dev ## Run the slow tests: real training, a wheel in a clean environment
 	$(BIN)/pytest -m slow
+
+soak: | $(VENV)/.dev ## Kill runs and damage files hundreds of times: 15 minutes
+	SOAK=10 $(BIN)/pytest -m slow -s -q tests/soak tests/test_mutations.py
 
 bench: | $(VENV)/.runtime build/bench/venv/.installed ## Time it against PyTorch: 25 minutes (BENCH=--quick: 3)
 	$(BIN)/python -m tests.benchmarks $(BENCH)

@@ -14,6 +14,7 @@ from cnncli.data.dataset import load_pool
 from cnncli.data.sources import describe_folder
 from cnncli.errors import DataError
 from tests.builders import CONFIG, NAMES, dataset, dataset_files
+from tests.soak import SOAK
 from tests.soak.mutations import mutate_config, mutate_idx
 from tests.soak.outcomes import fault_of_outcome
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
 CLASSES = ("cat", "dog", "owl")
+MUTATIONS = 100 * SOAK
 
 
 def held(content: bytes, header: int) -> bytes:
@@ -61,13 +63,14 @@ def test_the_same_seed_does_the_same_damage() -> None:
 def test_damaged_configs(path: Path, cli: Cli) -> None:
     text = path.read_text()
     outcomes = set()
-    for seed in range(100):
+    for seed in range(MUTATIONS):
         Path("mutated.yaml").write_text(mutate_config(text, seed), newline="")
         result = CliRunner().invoke(group, ["summary", "mutated.yaml"])
         fault = fault_of_outcome(result.exit_code, result.stderr)
         assert fault is None, f"seed {seed}: {fault}"
         outcomes.add(result.exit_code)
     assert outcomes >= {0, 2}
+    print(f"\n{path.name}: {MUTATIONS:,} damaged, each read or refused in lines")
 
 
 @pytest.mark.slow
@@ -79,7 +82,7 @@ def test_damaged_data(name: str, packed: bool, cli: Cli) -> None:
     whole = gzip.compress(path.read_bytes()) if packed else path.read_bytes()
     pool: Literal["train", "test"] = "train" if name.startswith("train") else "test"
     refused = 0
-    for seed in range(100):
+    for seed in range(MUTATIONS):
         path.write_bytes(mutate_idx(whole, seed))
         try:
             images = load_pool(describe_folder(Path("data"), CLASSES), pool)
@@ -92,7 +95,10 @@ def test_damaged_data(name: str, packed: bool, cli: Cli) -> None:
         read = images.pixels if is_images else images.labels
         expected = held(path.read_bytes(), 16 if is_images else 8)
         assert read.tobytes() == expected, f"seed {seed}"
-    assert refused > 50
+    assert refused > MUTATIONS / 2
+    print(
+        f"\n{path}: {MUTATIONS:,} damaged, {refused:,} refused, the others as they are"
+    )
 
 
 @pytest.mark.slow

@@ -1,16 +1,19 @@
-"""Kills a run with SIGKILL, resumes it, and compares it with one never killed.
+"""Kills runs with SIGKILL, resumes them, and compares them with one never killed.
 
-TensorFlow is imported once; each attempt is a fork of that process, made before
-TensorFlow has done anything.
+``python -m tests.soak.kills --kills 200 --calls 12`` says how it went. TensorFlow is
+imported once; each attempt is a fork of that process, made before TensorFlow has done
+anything.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 import random
 import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +31,7 @@ POINTS = {
 }
 """Where a run can kill itself, just before a call: of what, on what."""
 
+_MOST_KILLS = 8
 _SAME = ("model.h5", "history.csv", "metrics.json", "predictions.csv")
 
 
@@ -103,8 +107,8 @@ class Killer:
                 raise AssertionError(f"ended with {ending.status}, after {kills} kills")
             kills += 1
             point = None
-            if kills > 8:
-                kill = None
+            if kills > _MOST_KILLS:
+                kill = None  # it might never get to its end
         if self._digests() != self.digests:
             raise AssertionError(f"other bytes than without {kills} kills")
         left = {path.name for path in self.run.iterdir() if ".tmp." in path.name}
@@ -217,3 +221,34 @@ def import_everything() -> None:
     import cnncli.cli
     import cnncli.runs
     import cnncli.tensorboard  # noqa: F401
+
+
+def main() -> None:
+    """Kill so many times at random times, and once at each named point's calls."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, required=True)
+    parser.add_argument("--calls", type=int, required=True, help="of each named point")
+    options = parser.parse_args()
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        killer = Killer(Path(folder))
+        kills = runs = 0
+        while kills < options.kills:
+            kills += killer.random_times(seed=runs)
+            runs += 1
+        named = 0
+        for name, total in killer.calls.items():
+            calls = sorted(
+                {1 + total * n // options.calls for n in range(options.calls)}
+            )
+            for number in [*calls[:-1], total]:
+                killer.named_point(name, number)
+                named += 1
+    print(
+        f"{kills} kills at random times in {runs} runs and {named} at named points, in "
+        f"{time.monotonic() - started:.0f} s: every run ended in the same bytes"
+    )
+
+
+if __name__ == "__main__":
+    main()
