@@ -49,7 +49,7 @@ test: | $(VENV)/.dev ## Run the fast tests
 test-slow: | $(VENV)/.dev ## Run the slow tests: real training, a wheel in a clean environment
 	$(BIN)/pytest -m slow
 
-soak: | $(VENV)/.dev ## Kill runs and damage files hundreds of times: 15 minutes
+soak: | $(VENV)/.dev ## Kill runs and damage files hundreds of times: 10 minutes
 	SOAK=10 $(BIN)/pytest -m slow -s -q tests/soak tests/test_mutations.py
 
 bench: | $(VENV)/.runtime build/bench/venv/.installed ## Time it against PyTorch: 25 minutes (BENCH=--quick: 3)
