@@ -97,16 +97,16 @@ def need_to_train(experiment: Experiment) -> Need:
     """Estimate what training takes.
 
     Of each weight there are the optimizer's slots and perhaps the best epoch's copy;
-    also, in a step, a gradient for each part of a batch, and while the state is
-    written, a copy of the weight and its slots. The activations of a training step all
-    wait for the way back, which begins with a gradient as large as one of them; between
-    epochs, many images are predicted at once.
+    also, in a step, a gradient for each part of a batch and their sum, and while the
+    state is written, a copy of the weight and its slots. The activations of a training
+    step all wait for the way back, which begins with a gradient as large as one of
+    them; between epochs, many images are predicted at once.
     """
     config, data, rows = experiment.config, experiment.data, experiment.rows
     training = config.training
     in_state = 1 + optimizer_slots(training.optimizer)
     kept = isinstance(training.weights, Best)
-    copies = in_state + kept + max(batch_parts(config), in_state)
+    copies = in_state + kept + max(batch_parts(config) + 1, in_state)
     train_images = resolve_count(config.data.split.train, data.num_train)
     sizes = [math.prod(row.output_shape) for row in rows if row.type not in _IN_PLACE]
     per_image = math.prod(data.image_shape) + sum(sizes) + max(sizes)
@@ -127,7 +127,7 @@ def optimizer_slots(optimizer: AnyOptimizer) -> int:
         case "SGD":
             return int(options["momentum"] > 0)
         case "RMSprop":
-            return 2 + int(options["momentum"] > 0 and options["centered"])
+            return 1 + int(options["momentum"] > 0) + int(options["centered"])
     return 2 + int(options["amsgrad"])
 
 
