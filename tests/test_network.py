@@ -171,6 +171,24 @@ def test_weights_that_are_not_finite_are_found_behind_max_pooling(
     )
 
 
+@pytest.mark.parametrize("more", [{}, {"momentum": 0.7, "weight_decay": 0.01}], ids=str)
+def test_fused_rmsprop_is_that_of_keras(more: dict[str, float]) -> None:
+    import keras
+
+    from cnncli.models import FusedRMSprop
+
+    random = np.random.default_rng(1)
+    start, *gradients = random.normal(size=(6, 3, 4)).astype(np.float32)
+    results = []
+    for optimizer in (keras.optimizers.RMSprop(**more), FusedRMSprop(**more)):
+        weight = keras.Variable(start)
+        for gradient in gradients:
+            optimizer.apply([keras.ops.convert_to_tensor(gradient)], [weight])
+        results.append(weight.numpy())
+    assert np.abs(results[0] - start).max() > 1e-3
+    np.testing.assert_allclose(results[1], results[0], atol=1e-6)
+
+
 def test_label_smoothing_without_smoothing_is_the_sparse_loss() -> None:
     import tensorflow as tf
 
