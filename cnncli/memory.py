@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cnncli.experiment import Experiment
     from cnncli.modelfile import ModelFile
 
-PREDICTION_BATCH = 256  # as in cnncli.network, which would import TensorFlow
+PREDICTION_BATCH = 64  # as in cnncli.network, which would import TensorFlow
 _FLOAT = 4  # bytes of a weight
 _TENSORFLOW = 250_000_000  # bytes that it takes before there is any network
 _LIBRARIES = 1_200_000_000  # bytes of address space that its libraries are mapped to
@@ -97,16 +97,16 @@ def need_to_train(experiment: Experiment) -> Need:
     """Estimate what training takes.
 
     Of each weight there are the optimizer's slots and perhaps the best epoch's copy;
-    also, in a step, a gradient for each part of a batch and their sum, and while the
-    state is written, a copy of the weight and its slots. The activations of a training
-    step all wait for the way back, which begins with a gradient as large as one of
-    them; between epochs, many images are predicted at once.
+    also, in a step, a gradient for each part of a batch, and while the state is
+    written, a copy of the weight and its slots. The activations of a training step all
+    wait for the way back, which begins with a gradient as large as one of them; between
+    epochs, many images are predicted at once.
     """
     config, data, rows = experiment.config, experiment.data, experiment.rows
     training = config.training
     in_state = 1 + optimizer_slots(training.optimizer)
     kept = isinstance(training.weights, Best)
-    copies = in_state + kept + max(batch_parts(config) + 1, in_state)
+    copies = in_state + kept + max(batch_parts(config), in_state)
     train_images = resolve_count(config.data.split.train, data.num_train)
     sizes = [math.prod(row.output_shape) for row in rows if row.type not in _IN_PLACE]
     per_image = math.prod(data.image_shape) + sum(sizes) + max(sizes)
@@ -127,7 +127,7 @@ def optimizer_slots(optimizer: AnyOptimizer) -> int:
         case "SGD":
             return int(options["momentum"] > 0)
         case "RMSprop":
-            return 1 + int(options["momentum"] > 0) + int(options["centered"])
+            return 2 + int(options["momentum"] > 0 and options["centered"])
     return 2 + int(options["amsgrad"])
 
 

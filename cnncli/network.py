@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from cnncli.modelfile import ModelFile
     from cnncli.models import PerImage
 
-PREDICTION_BATCH = 256
+PREDICTION_BATCH = 64
+_BATCHES_A_CALL = 16
 
 
 class Network:
@@ -58,8 +59,10 @@ class Network:
         self._deviation = tf.constant(normalization.deviation, tf.float32)
         self.parts = parts
         image_shape = model.input_shape[1:]
-        self._predict_batch = tf.function(
+        self._num_classes = model.output_shape[-1]
+        self._predict = tf.function(
             self._traced_predict,
+            autograph=False,
             input_signature=[
                 tf.TensorSpec((None, *image_shape), tf.uint8),
                 tf.TensorSpec((None,), tf.uint8),
@@ -79,12 +82,10 @@ class Network:
             Probabilities (n, num_classes) float32, and by each measure's name its
             values (n,) float32.
         """
+        size = _BATCHES_A_CALL * PREDICTION_BATCH
         outputs = [
-            self._predict_batch(
-                pixels[first : first + PREDICTION_BATCH],
-                labels[first : first + PREDICTION_BATCH],
-            )
-            for first in range(0, len(pixels), PREDICTION_BATCH)
+            self._predict(pixels[first : first + size], labels[first : first + size])
+            for first in range(0, len(pixels), size)
         ]
         probabilities = np.concatenate([part[0] for part in outputs])
         values = np.concatenate([part[1] for part in outputs])
@@ -102,6 +103,36 @@ class Network:
         ]
 
     def _traced_predict(
+        self, pixels: tf.Tensor, labels: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Predict one batch after the other of (n, height, width, channels) images."""
+        num_batches = -(-tf.size(labels) // PREDICTION_BATCH)
+        arrays = [
+            tf.TensorArray(tf.float32, num_batches, element_shape=(None, width))
+            for width in (self._num_classes, len(self.measures))
+        ]
+
+        def body(
+            batch: tf.Tensor, arrays: list[tf.TensorArray]
+        ) -> tuple[tf.Tensor, list[tf.TensorArray]]:
+            start = batch * PREDICTION_BATCH
+            chosen = slice(start, start + PREDICTION_BATCH)
+            outputs = self._predict_batch(pixels[chosen], labels[chosen])
+            written = [
+                array.write(batch, output)
+                for array, output in zip(arrays, outputs, strict=True)
+            ]
+            return batch + 1, written
+
+        _, arrays = tf.while_loop(
+            lambda batch, _: batch < num_batches,
+            body,
+            (0, arrays),
+            parallel_iterations=1,
+        )
+        return arrays[0].concat(), arrays[1].concat()
+
+    def _predict_batch(
         self, pixels: tf.Tensor, labels: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         probabilities, values = [], []

@@ -85,6 +85,7 @@ class TrainingSteps:
     def _graph(self, parts: int) -> Any:
         return tf.function(
             partial(self._traced_run, parts=parts),
+            autograph=False,
             input_signature=[
                 tf.TensorSpec((None, *self._images.pixels.shape[1:]), tf.uint8),
                 tf.TensorSpec((None,), tf.uint8),
