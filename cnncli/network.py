@@ -41,6 +41,7 @@ class Network:
 
     Attributes:
         model: As given.
+        normalization: As given.
         measures: As given.
         parts: As given.
     """
@@ -54,6 +55,7 @@ class Network:
         parts: int,
     ) -> None:
         self.model = model
+        self.normalization = normalization
         self.measures = measures
         self._mean = tf.constant(normalization.mean, tf.float32)
         self._deviation = tf.constant(normalization.deviation, tf.float32)

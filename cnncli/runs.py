@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import subprocess
 import time
@@ -93,14 +94,18 @@ def run(
         )
         with stop_request() as request:
             fitted = _fit(experiment, folder, network, splits, progress, request, state)
+            test, data = splits.test, splits.describe()
+            # What comes now needs the memory that many training images take.
+            del splits
+            gc.collect()
             progress.status("evaluating")
-            evaluation = evaluate(network, splits.test, classes, split="test")
+            evaluation = evaluate(network, test, classes, split="test")
             stop_if_asked(request, folder, fitted)
         progress.status("writing the run folder")
-        _write_results(experiment, folder, network, splits, fitted, evaluation)
+        _write_results(experiment, folder, network, data, fitted, evaluation)
         write_file(folder / LOG, _content(log))
         seconds = time.perf_counter() - started
-        folder.finish("finished", **_last_manifest(folder, splits, fitted, seconds))
+        folder.finish("finished", **_last_manifest(folder, data, fitted, seconds))
     return run_result(folder, fitted, config, seconds, evaluation.to_dict())
 
 
@@ -166,7 +171,7 @@ def _write_results(
     experiment: Experiment,
     folder: RunFolder,
     network: Network,
-    splits: Splits,
+    data: dict[str, Any],
     fitted: Fit,
     evaluation: Evaluation,
 ) -> None:
@@ -176,8 +181,8 @@ def _write_results(
         experiment.config,
         experiment.data.class_names,
         experiment.data.image_shape,
-        splits.normalization,
-        splits.fingerprints,
+        network.normalization,
+        data["fingerprints"],
     )
     save_model(saved, network.model)
     history = pd.DataFrame(fitted.history)
@@ -248,19 +253,13 @@ def _first_manifest(experiment: Experiment) -> dict[str, object]:
 
 
 def _last_manifest(
-    folder: RunFolder, splits: Splits, fitted: Fit, seconds: float
+    folder: RunFolder, data: dict[str, Any], fitted: Fit, seconds: float
 ) -> dict[str, object]:
     return {
         "seconds": round(seconds, 3),
         "epoch_seconds": [round(second, 3) for second in fitted.seconds],
         "kept_epoch": fitted.kept_epoch,
-        "data": {
-            "fingerprints": splits.fingerprints,
-            "train_images": len(splits.train),
-            "validation_images": len(splits.validation),
-            "test_images": len(splits.test),
-            "split_digest": splits.indices_digest,
-        },
+        "data": data,
         "files": {MODEL_NAME: file_digest(folder / MODEL_NAME)},
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -76,6 +76,16 @@ class Splits:
     normalization: Normalization
     fingerprints: dict[str, str]
     indices_digest: str
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the manifest says of the images."""
+        return {
+            "fingerprints": self.fingerprints,
+            "train_images": len(self.train),
+            "validation_images": len(self.validation),
+            "test_images": len(self.test),
+            "split_digest": self.indices_digest,
+        }
 
 
 def load_pool(data: DataInfo, name: Literal["train", "test"]) -> Images:
