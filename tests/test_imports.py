@@ -74,6 +74,19 @@ def test_the_summary_of_a_config_imports_nothing_heavy(tmp_path: Path) -> None:
     assert imported == {"pydantic", "yaml"}
 
 
+def test_what_tensorflow_makes_when_imported_is_not_looked_at_again() -> None:
+    program = """\
+import gc
+from cnncli.experiment import load_experiment
+from cnncli.runtime import start_tensorflow
+start_tensorflow(load_experiment(None).config)
+print(gc.isenabled(), gc.get_freeze_count() > 100_000)
+"""
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, capture_output=True, check=True, text=True)
+    assert result.stdout == "True True\n"
+
+
 def test_python_m_is_the_program_too(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "cnncli", "--version"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)

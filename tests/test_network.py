@@ -98,15 +98,15 @@ def test_predicts_as_keras_does(config: Config, images: Images, parts: int) -> N
     np.testing.assert_allclose(values["loss"], -np.log(of_label), atol=1e-5)
 
 
-def test_predicts_more_than_one_batch(config: Config) -> None:
-    from cnncli.network import PREDICTION_BATCH
-
-    many = random_images(2 * PREDICTION_BATCH + 1)
+@pytest.mark.parametrize("size", [64, 65, 129, 1024, 1025, 2048 + 65])
+def test_predicts_more_than_one_batch(config: Config, size: int) -> None:
+    many = random_images(size)
     network = build(config, parts=2)
     probabilities, values = network.predict(many.pixels, many.labels)
-    one_by_one = network.predict(many.pixels[-1:], many.labels[-1:])
-    assert len(probabilities) == len(values["loss"]) == len(many)
-    np.testing.assert_allclose(probabilities[-1:], one_by_one[0], atol=1e-6)
+    expected = network.model.predict(NORMALIZATION.apply(many.pixels), verbose=0)
+    np.testing.assert_allclose(probabilities, expected, atol=1e-6)
+    losses = -np.log(expected[np.arange(size), many.labels])
+    np.testing.assert_allclose(values["loss"], losses, atol=1e-5)
 
 
 def test_trains_as_keras_fit_does(config: Config, images: Images) -> None:

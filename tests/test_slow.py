@@ -9,6 +9,7 @@ import sys
 import venv
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 pytestmark = pytest.mark.slow
@@ -46,8 +47,12 @@ def test_documented_experiment(tmp_path: Path) -> None:
         f"Correct predicted classes: {metrics['correct']}",
         f"Incorrect predicted classes: {metrics['incorrect']}",
     ]
-    assert metrics["correct"] >= 8_650
-    assert len((folder / "history.csv").read_text().splitlines()) == 21
+    # With seeds 1 to 6 the best of the 20 epochs had a val_accuracy of 0.892 to 0.898;
+    # the last one, which is kept, had 8,620 to 8,901 test images right.
+    history = pd.read_csv(folder / "history.csv")
+    assert len(history) == 20
+    assert history["val_accuracy"].max() >= 0.89
+    assert metrics["correct"] >= 8_500
     evaluated = json.loads(cnncli("evaluate", folder, "--json", cwd=tmp_path))
     assert evaluated == metrics
     shapes = cnncli("feature-maps", folder, cwd=tmp_path).splitlines()
