@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import gc
-import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
-
-import pandas as pd
-import tensorflow as tf
 
 from cnncli import __version__
 from cnncli.checkpoints import Checkpoints, stop_if_asked
 from cnncli.config import config_to_yaml
 from cnncli.data.audit import suspicions
 from cnncli.data.dataset import Splits, load_splits
-from cnncli.errors import OutputError, StoppedError, TrainingError
-from cnncli.evaluation import Evaluation, evaluate, evaluation_files
-from cnncli.files import write_file
-from cnncli.modelfile import MODEL_NAME, ModelFile, file_digest, save_model
-from cnncli.models import build_optimizer, compile_model
+from cnncli.endings import ending_noted, write_log
+from cnncli.errors import TrainingError
+from cnncli.modelfile import MODEL_NAME, file_digest
+from cnncli.models import build_optimizer
 from cnncli.network import Network, build_network
-from cnncli.plots.history import plot_history
 from cnncli.resume import (
     check_same,
     config_identity,
@@ -32,18 +24,17 @@ from cnncli.resume import (
     flattened,
     run_result,
 )
-from cnncli.runfolder import LOG, RunFolder
 from cnncli.runtime import batch_parts, describe_runtime
 from cnncli.signals import stop_request
-from cnncli.state import STATE_NAME, Fit
+from cnncli.state import Fit
 from cnncli.steps import TrainingSteps
-from cnncli.summary import format_summary
 from cnncli.training import fit
 from cnncli.watchers import Watchers
 
 if TYPE_CHECKING:
     from cnncli.config import Config
     from cnncli.experiment import Experiment
+    from cnncli.runfolder import RunFolder
     from cnncli.signals import StopRequest
     from cnncli.state import State
     from cnncli.watchers import Watcher
@@ -83,7 +74,7 @@ def run(
     config = experiment.config
     if state is None:
         folder.start(config_to_yaml(config), _first_manifest(experiment))
-    with _ending_noted(folder, log):
+    with ending_noted(folder, log):
         progress.status("reading images")
         splits = load_splits(config, experiment.data)
         classes = experiment.data.class_names
@@ -95,15 +86,18 @@ def run(
         with stop_request() as request:
             fitted = _fit(experiment, folder, network, splits, progress, request, state)
             test, data = splits.test, splits.describe()
-            # What comes now needs the memory that many training images take.
+            # pandas and Matplotlib take the place of the training images.
             del splits
             gc.collect()
+            from cnncli.evaluation import evaluate
+            from cnncli.results import write_results
+
             progress.status("evaluating")
             evaluation = evaluate(network, test, classes, split="test")
             stop_if_asked(request, folder, fitted)
         progress.status("writing the run folder")
-        _write_results(experiment, folder, network, data, fitted, evaluation)
-        write_file(folder / LOG, _content(log))
+        write_results(experiment, folder, network, data, fitted, evaluation)
+        write_log(folder, log)
         seconds = time.perf_counter() - started
         folder.finish("finished", **_last_manifest(folder, data, fitted, seconds))
     return run_result(folder, fitted, config, seconds, evaluation.to_dict())
@@ -165,79 +159,6 @@ def _other_bytes(network: Network, splits: Splits) -> int:
     """Return about how many bytes a run writes beside its state."""
     weights = 4 * int(network.model.count_params())
     return weights + _BYTES_A_PREDICTION * len(splits.test) + _BYTES_OF_REPORTS
-
-
-def _write_results(
-    experiment: Experiment,
-    folder: RunFolder,
-    network: Network,
-    data: dict[str, Any],
-    fitted: Fit,
-    evaluation: Evaluation,
-) -> None:
-    compile_model(network.model, experiment.config)
-    saved = ModelFile(
-        folder / MODEL_NAME,
-        experiment.config,
-        experiment.data.class_names,
-        experiment.data.image_shape,
-        network.normalization,
-        data["fingerprints"],
-    )
-    save_model(saved, network.model)
-    history = pd.DataFrame(fitted.history)
-    write_file(folder / "history.csv", history.to_csv(index=False))
-    write_file(folder / "history.png", plot_history(history))
-    summary = format_summary(experiment.rows, experiment.data.image_shape)
-    write_file(folder / "summary.txt", summary + "\n")
-    for name, content in evaluation_files(evaluation).items():
-        write_file(folder / name, content)
-
-
-@contextmanager
-def _ending_noted(folder: RunFolder, log: BinaryIO) -> Iterator[None]:
-    """Note in the manifest that a run failed or was stopped; keep the log."""
-    try:
-        yield
-    except StoppedError:
-        _note_end(folder, log, "stopped")
-        raise
-    except KeyboardInterrupt as error:
-        _note_end(folder, log, "stopped")
-        if not (folder / STATE_NAME).exists():
-            raise
-        message = f"stopped; go on with: {folder.resume_command}"
-        raise StoppedError(signal.SIGINT, message) from error
-    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
-        _note_end(folder, log, "failed", reason="memory ran out")
-        raise TrainingError(
-            "memory ran out; close other programs, then go on with: "
-            f"{folder.resume_command}"
-        ) from error
-    except OutputError as error:
-        _note_end(folder, log, "failed", reason=str(error))
-        if not (folder / STATE_NAME).exists():
-            raise
-        raise OutputError(
-            f"{error}; what was trained is kept: make room, then go on with: "
-            f"{folder.resume_command}"
-        ) from error
-    except Exception as error:
-        _note_end(folder, log, "failed", reason=str(error).partition("\n")[0])
-        raise
-
-
-def _note_end(folder: RunFolder, log: BinaryIO, status: str, **more: Any) -> None:
-    """Note how a run ended, if it had begun and there is still room to."""
-    with suppress(OutputError):
-        if folder.manifest().get("status") == "running":
-            folder.finish(status, **more)
-            write_file(folder / LOG, _content(log))
-
-
-def _content(file: BinaryIO) -> bytes:
-    file.seek(0)
-    return file.read()
 
 
 def _first_manifest(experiment: Experiment) -> dict[str, object]:

@@ -21,6 +21,7 @@ from cnncli.files import replacing
 
 STATE_NAME = "state.npz"
 _SCHEMA = "cnncli.state/1"
+_SECTIONS = ("config", "runtime", "images")
 
 
 @dataclass
@@ -128,17 +129,18 @@ def read_state(path: Path) -> State:
             raise ValueError(f"expected {_SCHEMA}")
         kept = _from_numbered("kept", arrays)
         fit = Fit(
-            about["history"],
-            about["seconds"],
-            about["step"],
+            [dict(row) for row in about["history"]],
+            [float(seconds) for seconds in about["seconds"]],
+            int(about["step"]),
             arrays.get("sums"),
-            about["elapsed"],
-            about["kept_epoch"],
+            float(about["elapsed"]),
+            int(about["kept_epoch"]),
             kept or None,
         )
         values = _from_numbered("variable", arrays)
         variables = list(zip(about["paths"], values, strict=True))
-        return State(about["identity"], fit, variables)
+        identity = {name: dict(about["identity"][name]) for name in _SECTIONS}
+        return State(identity, fit, variables)
     except (
         *(OSError, EOFError, MemoryError, KeyError, TypeError, ValueError),
         *(NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error),

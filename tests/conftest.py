@@ -9,12 +9,26 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cnncli.cli import cli as group
+from tests.tiny import CONFIG, train_tiny
 
 
 class Cli(Protocol):
     """Runs ``cnncli`` in this process."""
 
     def __call__(self, *arguments: str, exit_code: int = 0) -> Result: ...
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the run folder of the tiny experiment; nothing may change it."""
+    return train_tiny(tmp_path_factory.mktemp("finished"))
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    """Write the tiny experiment's config into the working folder; return its name."""
+    (tmp_path / "tiny.yaml").write_text(CONFIG)
+    return "tiny.yaml"
 
 
 @pytest.fixture

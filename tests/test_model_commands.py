@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.tiny import CONFIG, train_tiny
+from tests.tiny import CONFIG
 
 DOCUMENTED_TABLE = """\
 layer    type          output shape  parameters                     multiply-accumulates
@@ -26,14 +26,9 @@ total                                   203,898                                2
 """
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return train_tiny(tmp_path_factory.mktemp("trained"))
-
-
 @pytest.fixture
-def run(trained: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(trained, tmp_path / "run")
+def run(finished: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(finished, tmp_path / "run")
 
 
 def test_summary_of_the_documented_network(cli: Any) -> None:

@@ -22,7 +22,6 @@ import pytest
 from cnncli.contents import DIGEST, RefusedError, read_contents
 from cnncli.data.sources import EMBEDDED_FOLDER
 from tests.test_imports import run
-from tests.tiny import train_tiny
 
 COMMANDS = (
     ("evaluate", "model.h5"),
@@ -44,16 +43,11 @@ BIAS = "model_weights/output/tiny/output/bias"
 Edit = Callable[[Any], object]
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return train_tiny(tmp_path_factory.mktemp("trained"))
-
-
 @pytest.fixture
-def model(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def model(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a model file in the working folder, without its run."""
     monkeypatch.chdir(tmp_path)
-    return Path(shutil.copy(trained / "model.h5", tmp_path))
+    return Path(shutil.copy(finished / "model.h5", tmp_path))
 
 
 @contextmanager

@@ -7,11 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from cnncli import errors
 from cnncli.cli import cli as group
-from tests.tiny import train_tiny
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
@@ -23,21 +20,16 @@ def documented_keys(schema: str) -> set[str]:
     return {key for cell in first_cells for key in re.findall(r"`(\w+)`", cell)}
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return train_tiny(tmp_path_factory.mktemp("readme"))
-
-
-def test_json_keys_of_evaluate_and_summary(run: Path, cli: Any) -> None:
-    metrics = json.loads((run / "metrics.json").read_text())
+def test_json_keys_of_evaluate_and_summary(finished: Path, cli: Any) -> None:
+    metrics = json.loads((finished / "metrics.json").read_text())
     metrics.pop("sparse_top_k_categorical_accuracy")
     assert documented_keys("cnncli.evaluation/1") == set(metrics)
     summary = json.loads(cli("summary", "--json").stdout)
     assert documented_keys("cnncli.summary/1") == set(summary)
 
 
-def test_json_keys_of_train(run: Path, cli: Any) -> None:
-    result = cli("train", str(run / "config.yaml"), "--out", "out", "--json", "-q")
+def test_json_keys_of_train(finished: Path, cli: Any) -> None:
+    result = cli("train", str(finished / "config.yaml"), "--out", "out", "--json", "-q")
     assert documented_keys("cnncli.train/1") == set(json.loads(result.stdout))
 
 
@@ -57,6 +49,6 @@ def test_every_exit_code_is_there() -> None:
     assert codes | {0, 130} == set(map(int, documented))
 
 
-def test_every_file_of_a_run_is_there(run: Path) -> None:
-    for path in run.iterdir():
+def test_every_file_of_a_run_is_there(finished: Path) -> None:
+    for path in finished.iterdir():
         assert f"`{path.name}`" in README

@@ -14,25 +14,13 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import numpy as np
 import pytest
-
-from tests.tiny import CONFIG, train_tiny
 
 SAME = ("model.h5", "history.csv", "metrics.json", "predictions.csv", "config.yaml")
 REPLACED = ("history.png", "confusion_matrix.png", "summary.txt", *SAME[:-1])
 GO_ON = "cnncli train runs/tiny/config.yaml --out runs/tiny --resume"
 FULL = OSError(errno.ENOSPC, "No space left on device")
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return train_tiny(tmp_path_factory.mktemp("finished"))
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> str:
-    (tmp_path / "tiny.yaml").write_text(CONFIG)
-    return "tiny.yaml"
 
 
 @pytest.fixture
@@ -140,13 +128,13 @@ def test_stopped_while_evaluating(finished: Path, config: str, cli: Any) -> None
     def stop(*_: Any, **__: Any) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
-    with mock.patch("cnncli.runs.evaluate", side_effect=stop):
+    with mock.patch("cnncli.evaluation.evaluate", side_effect=stop):
         result = cli("train", config, "-q", exit_code=143)
     assert result.stderr == f"stopped after epoch 2; go on with: {GO_ON}\n"
 
 
 def test_stopped_while_writing(finished: Path, config: str, cli: Any) -> None:
-    with mock.patch("cnncli.runs.save_model", side_effect=KeyboardInterrupt):
+    with mock.patch("cnncli.results.save_model", side_effect=KeyboardInterrupt):
         result = cli("train", config, "-q", exit_code=130)
     assert result.stderr == f"stopped; go on with: {GO_ON}\n"
     result = cli("train", config, "--resume")
@@ -281,6 +269,17 @@ def test_other_versions_and_images_are_refused(config: str, cli: Any) -> None:
     assert manifest["status"] == "finished"
 
 
+def test_crashed_run_stays_what_it_was_when_refused(
+    run: Path, config: str, cli: Any
+) -> None:
+    manifest = run / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"finished"', '"running"'))
+    before = manifest.read_bytes()
+    with mock.patch("cnncli.runs.__version__", "9.9.9"):
+        cli("train", config, "--resume", exit_code=2)
+    assert manifest.read_bytes() == before
+
+
 def test_nothing_to_resume(config: str, cli: Any) -> None:
     result = cli("train", config, "--resume", exit_code=4)
     message = "nothing to resume: there is no run; start it without --resume"
@@ -316,6 +315,24 @@ def test_damaged_state_is_refused(
         "error: runs/tiny/state.npz: the state of the run is damaged: "
     )
     assert result.stderr.endswith("; start the run anew with --overwrite\n")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"identity": {}}, {"identity": {"config": 1}}, {"history": 3}, {"step": None}],
+)
+def test_state_without_what_belongs_in_it_is_damaged(
+    change: dict[str, Any], run: Path, config: str, cli: Any
+) -> None:
+    with np.load(run / "state.npz") as file:
+        arrays = dict(file)
+    about = {**json.loads(str(arrays["about"])), **change}
+    np.savez(run / "state.npz", **{**arrays, "about": np.array(json.dumps(about))})
+    result = cli("train", config, "--resume", exit_code=4)
+    assert result.stderr.startswith(
+        "error: runs/tiny/state.npz: the state of the run is damaged: "
+    )
     assert result.stderr.count("\n") == 1
 
 

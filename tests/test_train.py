@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.tiny import CONFIG, train_tiny
+from tests.tiny import train_tiny
 
 RUN_FILES = {
     ".lock",
@@ -26,17 +26,6 @@ RUN_FILES = {
     "summary.txt",
     "tensorflow.log",
 }
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return train_tiny(tmp_path_factory.mktemp("finished"))
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> str:
-    (tmp_path / "tiny.yaml").write_text(CONFIG)
-    return "tiny.yaml"
 
 
 def test_leaves_a_whole_run_folder(finished: Path) -> None:

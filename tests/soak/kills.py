@@ -219,6 +219,7 @@ def import_everything() -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "1"
     import cnncli.cli
+    import cnncli.results
     import cnncli.runs
     import cnncli.tensorboard  # noqa: F401
 
