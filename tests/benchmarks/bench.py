@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -76,12 +76,13 @@ class Bench:
             return interleave(stage, turns, self.rounds[stage])
 
     def run_jobs(self, stage: str, tasks: Tasks) -> dict[str, list[Finished]]:
-        """Run each task as a whole process, in turns."""
+        """Run each task as a whole process, in turns, each with a seed of its own."""
         numbers = count()
 
-        def run(contestant: str, task: Task) -> Finished:
+        def run(contestant: str, task: Task, seeds: Iterator[int]) -> Finished:
             out = self.scratch / f"{stage}-{task.train}-{next(numbers)}"
+            task = replace(task, seed=next(seeds))
             return run_process(self.commands.job(contestant, task, out))
 
-        turns = {name: partial(run, *task) for name, task in tasks.items()}
+        turns = {name: partial(run, *task, count(1)) for name, task in tasks.items()}
         return interleave(stage, turns, self.rounds[stage])

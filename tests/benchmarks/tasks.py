@@ -25,6 +25,7 @@ class Task:
         epochs: Passes over the training images.
         batch_size: Images in a step.
         precision: As ``training.precision`` names it.
+        seed: Of cnncli; the others draw another one each time.
     """
 
     images: Path
@@ -33,6 +34,7 @@ class Task:
     epochs: int = 20
     batch_size: int = 32
     precision: str = "float32"
+    seed: int = 1
 
     def arguments(self) -> list[str]:
         """Return the options that ``parse_task`` reads."""
@@ -47,6 +49,7 @@ class Task:
             f"data.split.validation={self.validation}",
             f"training.epochs={self.epochs}",
             f"training.batch_size={self.batch_size}",
+            f"seed={self.seed}",
         ]
         if self.precision != "float32":
             settings.append(f"training.precision={self.precision}")
@@ -56,7 +59,7 @@ class Task:
 def parse_task(parser: argparse.ArgumentParser) -> tuple[Task, argparse.Namespace]:
     """Read a task, and whatever else the parser knows, from the command line."""
     parser.add_argument("--images", type=Path, required=True)
-    for key in ("train", "validation", "epochs", "batch-size"):
+    for key in ("train", "validation", "epochs", "batch-size", "seed"):
         parser.add_argument(f"--{key}", type=int, required=True)
     parser.add_argument("--precision", required=True)
     options = parser.parse_args()
