@@ -61,7 +61,6 @@ class Network:
         self._deviation = tf.constant(normalization.deviation, tf.float32)
         self.parts = parts
         image_shape = model.input_shape[1:]
-        self._num_classes = model.output_shape[-1]
         self._predict = tf.function(
             self._traced_predict,
             autograph=False,
@@ -85,12 +84,15 @@ class Network:
             values (n,) float32.
         """
         size = _BATCHES_A_CALL * PREDICTION_BATCH
-        outputs = [
-            self._predict(pixels[first : first + size], labels[first : first + size])
-            for first in range(0, len(pixels), size)
-        ]
-        probabilities = np.concatenate([part[0] for part in outputs])
-        values = np.concatenate([part[1] for part in outputs])
+        outputs = np.concatenate(
+            [
+                self._predict(
+                    pixels[first : first + size], labels[first : first + size]
+                )
+                for first in range(0, len(pixels), size)
+            ]
+        )
+        probabilities, values = np.split(outputs, [-len(self.measures)], axis=1)
         return probabilities, dict(zip(self.measures, values.T, strict=True))
 
     def normalize(self, pixels: tf.Tensor) -> tf.Tensor:
@@ -104,46 +106,36 @@ class Network:
             for function in self.measures.values()
         ]
 
-    def _traced_predict(
-        self, pixels: tf.Tensor, labels: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _traced_predict(self, pixels: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         """Predict one batch after the other of (n, height, width, channels) images."""
         num_batches = -(-tf.size(labels) // PREDICTION_BATCH)
-        arrays = [
-            tf.TensorArray(tf.float32, num_batches, element_shape=(None, width))
-            for width in (self._num_classes, len(self.measures))
-        ]
+        width = self.model.output_shape[-1] + len(self.measures)
 
         def body(
-            batch: tf.Tensor, arrays: list[tf.TensorArray]
-        ) -> tuple[tf.Tensor, list[tf.TensorArray]]:
+            batch: tf.Tensor, outputs: tf.TensorArray
+        ) -> tuple[tf.Tensor, tf.TensorArray]:
             start = batch * PREDICTION_BATCH
             chosen = slice(start, start + PREDICTION_BATCH)
-            outputs = self._predict_batch(pixels[chosen], labels[chosen])
-            written = [
-                array.write(batch, output)
-                for array, output in zip(arrays, outputs, strict=True)
-            ]
-            return batch + 1, written
+            output = self._predict_batch(pixels[chosen], labels[chosen])
+            return batch + 1, outputs.write(batch, output)
 
-        _, arrays = tf.while_loop(
+        _, outputs = tf.while_loop(
             lambda batch, _: batch < num_batches,
             body,
-            (0, arrays),
+            (0, tf.TensorArray(tf.float32, num_batches, element_shape=(None, width))),
             parallel_iterations=1,
         )
-        return arrays[0].concat(), arrays[1].concat()
+        return outputs.concat()
 
-    def _predict_batch(
-        self, pixels: tf.Tensor, labels: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        probabilities, values = [], []
+    def _predict_batch(self, pixels: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """Return a row for each image: its probabilities, then its measures."""
+        outputs = []
         for part_pixels, part_labels in split_batch(pixels, labels, self.parts):
             part = self.model(self.normalize(part_pixels), training=False)
             part = tf.cast(part, tf.float32)
-            probabilities.append(part)
-            values.append(tf.stack(self.measure(part_labels, part), axis=1))
-        return tf.concat(probabilities, 0), tf.concat(values, 0)
+            values = tf.stack(self.measure(part_labels, part), axis=1)
+            outputs.append(tf.concat([part, values], axis=1))
+        return tf.concat(outputs, axis=0)
 
 
 def split_batch(
