@@ -35,20 +35,33 @@ class ScalarCurves(Watcher):
 
 
 class StepProfile(Watcher):
-    """Writes a profile of the first steps that come after the graph has been traced.
+    """Writes a profile of some steps, some twenty in a run that has so many.
 
     Args:
         folder: For the profile.
     """
 
+    _LAST_REPORT = 4  # the steps between two reports grow from one, which is cold
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._reports = 0
+        self._is_running = False
 
     def steps_end(self, step: int, means: Mapping[str, float]) -> None:
-        """Start after the first steps of the run, stop after the next ones."""
+        """Start after the first steps of the run, for which the graph is traced."""
         self._reports += 1
         if self._reports == 1:
             tf.profiler.experimental.start(str(self._folder))
-        elif self._reports == 2:
+            self._is_running = True
+        elif self._reports == self._LAST_REPORT:
+            self._stop()
+
+    def status(self, doing: str) -> None:
+        """Stop, if not yet, when training is over."""
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._is_running:
             tf.profiler.experimental.stop()
+            self._is_running = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,12 +54,35 @@ def test_training_over_a_run_leaves_its_own_curves_only(cli: Cli) -> None:
     assert [step for step, _ in scalars["loss"]] == [1]
 
 
+def steps_in(profile: Path) -> int:
+    """Return how often a gradient of the network is in a profile."""
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+    space = xplane_pb2.XSpace.FromString(profile.read_bytes())
+    names = Counter(
+        plane.event_metadata[event.metadata_id].name
+        for plane in space.planes
+        for line in plane.lines
+        for event in line.events
+    )
+    return max((n for name, n in names.items() if "gradient_tape" in name), default=0)
+
+
 def test_profile_has_steps_in_it(cli: Cli) -> None:
     Path("tiny.yaml").write_text(CONFIG)
     result = cli("train", "tiny.yaml", "-q", "--profile")
     assert result.stderr == "open it with: tensorboard --logdir runs/tiny\n"
     (profile,) = Path("runs/tiny/profile").rglob("*.xplane.pb")
     assert b"MatMul" in profile.read_bytes()
+    assert steps_in(profile) > 5
+
+
+def test_profile_of_a_run_of_one_step(cli: Cli) -> None:
+    Path("tiny.yaml").write_text(CONFIG)
+    one = ("--set=training.batch_size=300", "--set=training.epochs=1")
+    cli("train", "tiny.yaml", "-q", "--profile", *one)
+    (profile,) = Path("runs/tiny/profile").rglob("*.xplane.pb")
+    assert steps_in(profile) == 0
 
 
 @pytest.mark.parametrize(
