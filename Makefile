@@ -53,7 +53,7 @@ soak: | $(VENV)/.dev ## Kill runs and damage files hundreds of times: 10 minutes
 	SOAK=10 $(BIN)/pytest -m slow -s -q tests/soak tests/test_mutations.py
 
 bench: | $(VENV)/.runtime build/bench/venv/.installed ## Time it against PyTorch: 25 minutes (BENCH=--quick: 3)
-	$(BIN)/python -m tests.benchmarks $(BENCH)
+	$(BIN)/python -m benchmarks $(BENCH)
 
 check: format-check lint types imports docs-check test ## All that must pass before a commit
 
@@ -100,7 +100,7 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.python
 	@touch $(VENV)/.runtime $@
 
 # PyTorch is measured, never needed: it has an environment of its own.
-build/bench/venv/.installed: tests/benchmarks/requirements.txt | $(VENV)/.python
+build/bench/venv/.installed: benchmarks/requirements.txt | $(VENV)/.python
 	$(BIN)/python -m venv --clear build/bench/venv
 	build/bench/venv/bin/pip install --quiet -r $<
 	@touch $@

@@ -18,7 +18,7 @@ from cnncli.commands.plot_model import plot_model
 from cnncli.commands.summary import summary
 from cnncli.commands.train import train
 from cnncli.errors import CnncliError, OutputError, TrainingError
-from cnncli.terminal import discard, prepare, say
+from cnncli.system.terminal import discard, prepare, say
 
 _NO_MEMORY = "ResourceExhaustedError"  # of TensorFlow, which isn't imported here
 

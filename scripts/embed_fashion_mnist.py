@@ -18,9 +18,9 @@ import struct
 import sys
 from pathlib import Path
 
-from cnncli.data.idx import find_idx_files, read_idx
+from cnncli.data.formats.idx import find_idx_files, read_idx
 from cnncli.errors import CnncliError, DataError
-from cnncli.files import write_file
+from cnncli.system.files import write_file
 
 DESTINATION = Path(__file__).parents[1] / "cnncli" / "data" / "fashion_mnist"
 

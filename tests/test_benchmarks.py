@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks import targets
+from benchmarks.commands import Commands
+from benchmarks.figures import MEMORY, SECONDS, SPEED, Figure, format_number
+from benchmarks.make_images import repeated
+from benchmarks.processes import Worker, run_process
+from benchmarks.report import to_json, to_markdown
+from benchmarks.rounds import interleave
+from benchmarks.targets import Target, find_targets
+from benchmarks.tasks import Task
+from benchmarks.workers.turns import Chunks, Epochs, Turns
 from cnncli.data.sources import EMBEDDED_FOLDER
-from tests.benchmarks import targets
-from tests.benchmarks.commands import Commands
-from tests.benchmarks.figures import MEMORY, SECONDS, SPEED, Figure, format_number
-from tests.benchmarks.make_images import repeated
-from tests.benchmarks.processes import Worker, run_process
-from tests.benchmarks.report import to_json, to_markdown
-from tests.benchmarks.rounds import interleave
-from tests.benchmarks.targets import Target, find_targets
-from tests.benchmarks.tasks import Task
-from tests.benchmarks.workers.turns import Chunks, Epochs, Turns
 
 if TYPE_CHECKING:
-    from tests.benchmarks.workers.turns import Mode
+    from benchmarks.workers.turns import Mode
 
 FIGURE = Figure("a step", SECONDS, {"ours": [2.0, 1.0, 4.0], "theirs": [3.0, 5.0, 4.0]})
 REPORT = """\
@@ -199,7 +199,7 @@ def test_process_that_fails_is_an_error_with_its_output() -> None:
 
 
 WORKER = """\
-from tests.benchmarks.workers.turns import Turns
+from benchmarks.workers.turns import Turns
 turns = Turns()
 print("what libraries print goes nowhere")
 for number in range({turns}):

@@ -39,7 +39,7 @@ def fail(monkeypatch: pytest.MonkeyPatch) -> Any:
         def summarize(*arguments: Any) -> None:
             raise error
 
-        monkeypatch.setattr("cnncli.summary.summarize", summarize)
+        monkeypatch.setattr("cnncli.commands.network.summarize", summarize)
 
     return fail_with
 

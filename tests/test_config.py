@@ -12,7 +12,7 @@ from cnncli.config import Config, config_from_json, config_to_json, config_to_ya
 from cnncli.config.document import parse_document
 from cnncli.config.layers import BatchNormalization, Conv2D, Flatten, name_layers
 from cnncli.data.sources import EMBEDDED_FOLDER, FASHION_MNIST_CLASSES
-from cnncli.experiment import load_experiment, shipped_config
+from cnncli.experiment.load import load_experiment, shipped_config
 
 SHIPPED = sorted((Path(__file__).parents[1] / "configs").rglob("*"))
 NETWORK = "model: {layers: [Flatten, Dense: {units: 10, activation: softmax}]}\n"
@@ -40,7 +40,7 @@ def test_shipped_config_is_right(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
 def test_shipped_config_is_built(path: Path) -> None:
-    from cnncli.models import build_model
+    from cnncli.backend.build import build_model
 
     experiment = load_experiment(path)
     model = build_model(experiment.config, experiment.data.image_shape)

@@ -91,9 +91,9 @@ def test_terminal_that_is_narrow_or_dumb(tmp_path: Path) -> None:
 def test_traceback_that_cannot_be_saved(tmp_path: Path) -> None:
     """A bug is still told of in one line where no file can be written."""
     code = (
-        "import tempfile, cnncli.summary, cnncli.cli\n"
+        "import tempfile, cnncli.commands.network, cnncli.cli\n"
         "def fail(*arguments): raise ValueError('x')\n"
-        "cnncli.summary.summarize = fail\n"
+        "cnncli.commands.network.summarize = fail\n"
         "tempfile.tempdir = '/proc'\n"
         "cnncli.cli.main()\n"
     )

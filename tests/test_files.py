@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 
 from cnncli.errors import OutputError
-from cnncli.files import replacing, write_file, write_new_file
+from cnncli.system.files import replacing, write_file, write_new_file
 
 
 def test_writes_text_as_utf8_and_bytes_as_they_are(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnncli.data import idx
-from cnncli.data.idx import IdxFiles, LabelledImages
+from cnncli.data.formats.idx import IdxFiles, LabelledImages
 from cnncli.errors import DataError
 
 ROOT = Path(__file__).parents[1]
@@ -465,7 +465,9 @@ def test_the_script_refuses_other_files(tmp_path: Path, script: dict[str, Any]) 
 
 
 def test_reading_needs_no_heavy_library() -> None:
-    code = "import sys, cnncli.data.idx, cnncli.data.counts; print(*sys.modules)"
+    code = (
+        "import sys, cnncli.data.formats.idx, cnncli.data.counts; print(*sys.modules)"
+    )
     loaded = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     ).stdout.split()

@@ -77,8 +77,8 @@ def test_the_summary_of_a_config_imports_nothing_heavy(tmp_path: Path) -> None:
 def test_what_tensorflow_makes_when_imported_is_not_looked_at_again() -> None:
     program = """\
 import gc
-from cnncli.experiment import load_experiment
-from cnncli.runtime import start_tensorflow
+from cnncli.experiment.load import load_experiment
+from cnncli.backend.start import start_tensorflow
 start_tensorflow(load_experiment(None).config)
 print(gc.isenabled(), gc.get_freeze_count() > 100_000)
 """

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cnncli import memory
-from cnncli.experiment import load_experiment
+from cnncli.experiment import memory
+from cnncli.experiment.load import load_experiment
 from tests.builders import CONFIG, dataset
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def test_a_batch_has_no_more_images_than_there_are() -> None:
 def test_slots_are_those_of_keras(optimizer: str, slots: int) -> None:
     import keras
 
-    from cnncli.models import build_optimizer
+    from cnncli.backend.build import build_optimizer
 
     experiment = load_experiment(None, [f"training.optimizer={optimizer}"])
     training = experiment.config.training
@@ -90,7 +90,7 @@ def test_slots_are_those_of_keras(optimizer: str, slots: int) -> None:
 
 
 def test_prediction_batch_is_that_of_the_network() -> None:
-    from cnncli import network
+    from cnncli.backend import network
 
     assert memory.PREDICTION_BATCH == network.PREDICTION_BATCH
 

@@ -19,8 +19,8 @@ import h5py
 import numpy as np
 import pytest
 
-from cnncli.contents import DIGEST, RefusedError, read_contents
 from cnncli.data.sources import EMBEDDED_FOLDER
+from cnncli.modelfile.contents import DIGEST, RefusedError, read_contents
 from tests.test_imports import run
 
 COMMANDS = (
@@ -793,11 +793,11 @@ def test_a_reader_that_dies_or_hangs(
     script: str,
     message: str,
 ) -> None:
-    from cnncli import contents, gate
+    from cnncli.modelfile import check, contents
 
     Path("reader.py").write_text(f"import os, resource, time\n{script}\n")
     monkeypatch.setattr(contents, "__file__", "reader.py")
-    monkeypatch.setattr(gate, "_SECONDS", seconds)
+    monkeypatch.setattr(check, "_SECONDS", seconds)
     result = cli("evaluate", "model.h5", exit_code=4)
     assert result.stderr == f"error: model.h5: damaged HDF5 file: {message}\n"
 
@@ -808,7 +808,7 @@ def test_the_reader_may_not_take_all_memory(model: Path) -> None:
     import sys
 
     program = (
-        "from cnncli.contents import _limit_process\n"
+        "from cnncli.modelfile.contents import _limit_process\n"
         "_limit_process(1000)\n"
         "bytes(2**30)\n"
     )
@@ -862,12 +862,12 @@ model:
     ],
 )
 def test_all_that_a_config_can_name_is_allowed(tmp_path: Path, training: str) -> None:
+    from cnncli.backend.build import build_model, compile_model
     from cnncli.config.document import parse_document
     from cnncli.config.layers import LAYER_TYPES
     from cnncli.config.schema import Config
     from cnncli.data.normalization import Normalization
-    from cnncli.modelfile import ModelFile, load_weights, open_model, save_model
-    from cnncli.models import build_model, compile_model
+    from cnncli.modelfile.file import ModelFile, load_weights, open_model, save_model
 
     text = f"{EVERY_LAYER}training: {training}\n"
     config = Config.model_validate(parse_document(text, "all.yaml").value)

@@ -12,8 +12,8 @@ from cnncli.config.schema import Config
 from cnncli.data.dataset import Images
 from cnncli.data.normalization import Normalization
 from cnncli.errors import TrainingError
-from cnncli.training import check_finite, epoch_order, fit
-from cnncli.watchers import Watcher
+from cnncli.training.fit import check_finite, epoch_order, fit
+from cnncli.training.watchers import Watcher
 
 NORMALIZATION = Normalization((10.0,), (200.0,))
 NETWORK = """
@@ -50,8 +50,8 @@ def build(config: Config, *, parts: int) -> Any:
     """Build the same network, weights included, at each call."""
     import keras
 
-    from cnncli.models import build_model, measure_functions
-    from cnncli.network import Network
+    from cnncli.backend.build import build_model, measure_functions
+    from cnncli.backend.network import Network
 
     keras.utils.set_random_seed(config.seed)
     measures = measure_functions(config, 3)
@@ -60,8 +60,8 @@ def build(config: Config, *, parts: int) -> Any:
 
 def train(config: Config, images: Images, *, parts: int) -> tuple[Any, list[Any]]:
     """Train a fresh network; return its weights and the history."""
-    from cnncli.models import build_optimizer
-    from cnncli.steps import TrainingSteps
+    from cnncli.backend.build import build_optimizer
+    from cnncli.backend.steps import TrainingSteps
 
     network = build(config, parts=parts)
     optimizer = build_optimizer(config.training)
@@ -175,7 +175,7 @@ def test_weights_that_are_not_finite_are_found_behind_max_pooling(
 def test_fused_rmsprop_is_that_of_keras(more: dict[str, float]) -> None:
     import keras
 
-    from cnncli.models import FusedRMSprop
+    from cnncli.backend.build import FusedRMSprop
 
     random = np.random.default_rng(1)
     start, *gradients = random.normal(size=(6, 3, 4)).astype(np.float32)
@@ -192,11 +192,11 @@ def test_fused_rmsprop_is_that_of_keras(more: dict[str, float]) -> None:
 def test_label_smoothing_without_smoothing_is_the_sparse_loss() -> None:
     import tensorflow as tf
 
+    from cnncli.backend.build import loss_function
     from cnncli.config.schema import (
         CategoricalCrossentropy,
         SparseCategoricalCrossentropy,
     )
-    from cnncli.models import loss_function
 
     labels = tf.constant([0, 2], tf.uint8)
     probabilities = tf.constant([[0.7, 0.2, 0.1], [0.3, 0.3, 0.4]])

@@ -10,7 +10,7 @@ import pytest
 from cnncli.config.document import parse_document
 from cnncli.config.overrides import override
 from cnncli.errors import ConfigError
-from cnncli.experiment import load_experiment
+from cnncli.experiment.load import load_experiment
 
 if TYPE_CHECKING:
     from tests.conftest import Cli

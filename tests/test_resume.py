@@ -36,7 +36,7 @@ def same_files(first: Path, second: Path) -> bool:
 
 def at_call(number: int, action: Callable[[], None]) -> Any:
     """Return a patch that does something before the so-manieth call of the steps."""
-    from cnncli.steps import TrainingSteps
+    from cnncli.backend.steps import TrainingSteps
 
     run_steps = TrainingSteps.run
     calls = 0
@@ -57,7 +57,7 @@ def send(number: signal.Signals) -> Callable[[], None]:
 
 @pytest.fixture
 def one_step_a_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cnncli.training._SECONDS_BETWEEN_REPORTS", 0.0)
+    monkeypatch.setattr("cnncli.training.fit._SECONDS_BETWEEN_REPORTS", 0.0)
 
 
 @pytest.mark.usefixtures("one_step_a_report")
@@ -115,7 +115,7 @@ def test_stopped_again_and_again(finished: Path, config: str, cli: Any) -> None:
 
 
 def test_stopped_before_the_first_step(finished: Path, config: str, cli: Any) -> None:
-    stop = mock.patch("cnncli.runs.fit", side_effect=KeyboardInterrupt)
+    stop = mock.patch("cnncli.runs.run.fit", side_effect=KeyboardInterrupt)
     with stop:
         result = cli("train", config, "-q", exit_code=130)
     assert result.stderr == f"stopped; go on with: {GO_ON}\n"
@@ -128,13 +128,13 @@ def test_stopped_while_evaluating(finished: Path, config: str, cli: Any) -> None
     def stop(*_: Any, **__: Any) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
-    with mock.patch("cnncli.evaluation.evaluate", side_effect=stop):
+    with mock.patch("cnncli.evaluation.evaluate.evaluate", side_effect=stop):
         result = cli("train", config, "-q", exit_code=143)
     assert result.stderr == f"stopped after epoch 2; go on with: {GO_ON}\n"
 
 
 def test_stopped_while_writing(finished: Path, config: str, cli: Any) -> None:
-    with mock.patch("cnncli.results.save_model", side_effect=KeyboardInterrupt):
+    with mock.patch("cnncli.runs.results.save_model", side_effect=KeyboardInterrupt):
         result = cli("train", config, "-q", exit_code=130)
     assert result.stderr == f"stopped; go on with: {GO_ON}\n"
     result = cli("train", config, "--resume")
@@ -252,7 +252,7 @@ def test_other_config_is_refused_with_every_difference(
 @pytest.mark.usefixtures("run")
 def test_other_versions_and_images_are_refused(config: str, cli: Any) -> None:
     longer = ("--resume", "-q", "--set=training.epochs=3")
-    with mock.patch("cnncli.runs.__version__", "9.9.9"):
+    with mock.patch("cnncli.runs.run.__version__", "9.9.9"):
         result = cli("train", config, *longer, exit_code=2)
     last = (
         "runs/tiny: can't resume with what differs; to go on as the run was started: "
@@ -275,7 +275,7 @@ def test_crashed_run_stays_what_it_was_when_refused(
     manifest = run / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"finished"', '"running"'))
     before = manifest.read_bytes()
-    with mock.patch("cnncli.runs.__version__", "9.9.9"):
+    with mock.patch("cnncli.runs.run.__version__", "9.9.9"):
         cli("train", config, "--resume", exit_code=2)
     assert manifest.read_bytes() == before
 

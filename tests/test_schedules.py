@@ -19,7 +19,7 @@ from cnncli.config.schema import (
     StepDecay,
     Training,
 )
-from cnncli.schedules import is_stopped, kept_epoch, learning_rate
+from cnncli.training.schedules import is_stopped, kept_epoch, learning_rate
 
 FIGURES = st.lists(st.integers(0, 64).map(lambda n: n / 64), min_size=1, max_size=30)
 

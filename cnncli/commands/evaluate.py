@@ -13,7 +13,7 @@ from cnncli.errors import GateError, printable
 
 if TYPE_CHECKING:
     from cnncli.data.dataset import SplitName
-    from cnncli.evaluation import Evaluation
+    from cnncli.evaluation.evaluate import Evaluation
 
 
 @click.command()
@@ -65,21 +65,21 @@ def evaluate(
       cnncli evaluate runs/fashion-mnist --split validation
       cnncli evaluate model.h5 --json --fail-under 0.88
     """
-    from cnncli.modelfile import open_model
-    from cnncli.runtime import native_stderr_in_log, start_tensorflow
+    from cnncli.backend.start import native_stderr_in_log, start_tensorflow
+    from cnncli.modelfile.file import open_model
 
     if data is not None and split != "test":
         raise click.UsageError("--data has its own test images; leave out --split")
     saved = open_model(model)
-    from cnncli.data.loading import load_evaluation_images
-    from cnncli.memory import PREDICTION_BATCH, check_memory_to_predict
+    from cnncli.evaluation.images import load_evaluation_images
+    from cnncli.experiment.memory import PREDICTION_BATCH, check_memory_to_predict
 
     check_memory_to_predict(saved, PREDICTION_BATCH)
     images, name = load_evaluation_images(saved, split, data)
     with native_stderr_in_log():
         start_tensorflow(saved.config)
-        from cnncli.evaluation import evaluate as evaluate_network
-        from cnncli.network import load_network
+        from cnncli.backend.network import load_network
+        from cnncli.evaluation.evaluate import evaluate as evaluate_network
 
         result = evaluate_network(
             load_network(saved), images, saved.class_names, split=name
@@ -117,8 +117,8 @@ def format_evaluation(result: Evaluation, folder: Path) -> str:
 
 
 def _write(result: Evaluation, folder: Path, *, overwrite: bool) -> None:
-    from cnncli.evaluation import evaluation_files
-    from cnncli.files import write_new_file
+    from cnncli.evaluation.evaluate import evaluation_files
+    from cnncli.system.files import write_new_file
 
     for name, content in evaluation_files(result).items():
         write_new_file(folder / name, content, overwrite=overwrite)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from cnncli.commands.options import file_path, overwrite_option
-from cnncli.terminal import say
+from cnncli.system.terminal import say
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from cnncli.modelfile import ModelFile
+    from cnncli.modelfile.file import ModelFile
 
 
 @click.command("feature-maps")
@@ -55,10 +55,10 @@ def feature_maps(
       cnncli feature-maps runs/fashion-mnist --index 3
       cnncli feature-maps runs/fashion-mnist --image shoe.png --arrays shoe.npz
     """
-    from cnncli.files import write_new_file
-    from cnncli.memory import check_memory_to_predict
-    from cnncli.modelfile import open_model
-    from cnncli.runtime import native_stderr_in_log, start_tensorflow
+    from cnncli.backend.start import native_stderr_in_log, start_tensorflow
+    from cnncli.experiment.memory import check_memory_to_predict
+    from cnncli.modelfile.file import open_model
+    from cnncli.system.files import write_new_file
 
     if index is not None and image is not None:
         raise click.UsageError("--index and --image exclude each other")
@@ -67,8 +67,8 @@ def feature_maps(
     pixels, title, tag = _load_image(saved, index or 0, image)
     with native_stderr_in_log():
         start_tensorflow(saved.config)
-        from cnncli.features import layer_activations
-        from cnncli.network import load_network
+        from cnncli.backend.network import load_network
+        from cnncli.explain.activations import layer_activations
 
         activations = layer_activations(load_network(saved), pixels)
     out = out or saved.path.parent / f"feature_maps_{tag}.png"
@@ -85,9 +85,9 @@ def _load_image(
     saved: ModelFile, index: int, path: Path | None
 ) -> tuple[np.ndarray, str, str]:
     """Return the pixels, the figure's title and a word for the file's name."""
-    from cnncli.data.loading import load_evaluation_images
     from cnncli.data.pictures import read_picture
     from cnncli.errors import DataError
+    from cnncli.evaluation.images import load_evaluation_images
 
     if path is not None:
         pixels, notes = read_picture(path, saved.image_shape)

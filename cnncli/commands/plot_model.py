@@ -31,9 +31,9 @@ def plot_model(
     Takes a config, a run folder or a model file; without one, the documented
     experiment. Needs no Graphviz, except for PDF.
     """
-    from cnncli.files import write_new_file
+    from cnncli.commands.network import summarize
     from cnncli.plots.layer_graph import draw_layer_graph
-    from cnncli.summary import summarize
+    from cnncli.system.files import write_new_file
 
     picture_format = out.suffix.lower().removeprefix(".")
     if picture_format not in _FORMATS:

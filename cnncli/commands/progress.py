@@ -15,8 +15,8 @@ from rich.progress import (
 )
 
 from cnncli.errors import printable
-from cnncli.terminal import say
-from cnncli.watchers import Watcher
+from cnncli.system.terminal import say
+from cnncli.training.watchers import Watcher
 
 
 class QuietProgress(Watcher):

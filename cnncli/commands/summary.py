@@ -25,17 +25,17 @@ def summary(
     (kernel height * kernel width * channels in + 1) * channels out. The
     multiply-accumulates are those of convolutions and dense layers, for one image.
     """
-    from cnncli.summary import format_summary, summarize
+    from cnncli.commands.network import format_summary, summarize
 
     if keras and as_json:
         raise click.UsageError("--keras and --json exclude each other")
     network = summarize(path, overrides)
     if keras:
-        from cnncli.runtime import native_stderr_in_log, start_tensorflow
+        from cnncli.backend.start import native_stderr_in_log, start_tensorflow
 
         with native_stderr_in_log():
             start_tensorflow(network.config)
-            from cnncli.models import build_model
+            from cnncli.backend.build import build_model
 
             model = build_model(network.config, network.image_shape)
             model.summary(print_fn=lambda text: click.echo(click.unstyle(text)))

@@ -17,12 +17,12 @@ from cnncli.commands.options import (
     set_option,
 )
 from cnncli.errors import printable
-from cnncli.terminal import say
+from cnncli.system.terminal import say
 
 if TYPE_CHECKING:
-    from cnncli.experiment import Experiment
-    from cnncli.runfolder import RunFolder
-    from cnncli.state import State
+    from cnncli.experiment.load import Experiment
+    from cnncli.runs.folder import RunFolder
+    from cnncli.runs.state import State
 
 _SMOKE_TRAIN_IMAGES = 256
 _SMOKE_VALIDATION_IMAGES = 128
@@ -71,9 +71,9 @@ def train(
       cnncli train --set training.epochs=5 --set training.optimizer=Adam
       cnncli train --resume --set training.epochs=30
     """
-    from cnncli.experiment import load_experiment
-    from cnncli.memory import check_memory
-    from cnncli.runfolder import RunFolder
+    from cnncli.experiment.load import load_experiment
+    from cnncli.experiment.memory import check_memory
+    from cnncli.runs.folder import RunFolder
 
     if resume and (overwrite or dry_run):
         other = "--overwrite" if overwrite else "--dry-run"
@@ -102,7 +102,7 @@ def _resume(
     experiment: Experiment, folder: RunFolder, *, profile: bool, quiet: bool
 ) -> dict[str, Any]:
     """Go on with the run in the folder, unless it is complete."""
-    from cnncli.resume import finished_result, load_resumable
+    from cnncli.runs.resume import finished_result, load_resumable
 
     state = load_resumable(folder, experiment.config)
     result = finished_result(folder, state, experiment.config)
@@ -122,16 +122,16 @@ def _run(
     quiet: bool,
 ) -> dict[str, Any]:
     """Run an experiment with its progress on stderr."""
+    from cnncli.backend.start import native_stderr_in_log, start_tensorflow
     from cnncli.commands.progress import open_progress
-    from cnncli.runtime import native_stderr_in_log, start_tensorflow
-    from cnncli.watchers import Watcher, Watchers
+    from cnncli.training.watchers import Watcher, Watchers
 
     curves = experiment.config.training.tensorboard
     with native_stderr_in_log() as log, open_progress(quiet=quiet) as progress:
         progress.status("starting TensorFlow")
         start_tensorflow(experiment.config)
-        from cnncli.runs import run
-        from cnncli.tensorboard import ScalarCurves, StepProfile
+        from cnncli.runs.run import run
+        from cnncli.training.tensorboard import ScalarCurves, StepProfile
 
         watchers: list[Watcher] = [progress]
         if curves:
@@ -154,17 +154,17 @@ def _require_tensorboard(wanted_by: str) -> None:
 
 def _dry_run(experiment: Experiment, out: Path) -> str:
     """Build the network in Keras and return what would be done."""
+    from cnncli.backend.start import native_stderr_in_log, start_tensorflow
+    from cnncli.commands.network import format_summary
     from cnncli.data.audit import suspicions
     from cnncli.data.dataset import load_splits
-    from cnncli.runtime import native_stderr_in_log, start_tensorflow
-    from cnncli.summary import format_summary
 
     splits = load_splits(experiment.config, experiment.data)
     for suspicion in suspicions(splits, experiment.data.class_names):
         say(f"warning: {suspicion}")
     with native_stderr_in_log():
         start_tensorflow(experiment.config)
-        from cnncli.models import build_model
+        from cnncli.backend.build import build_model
 
         build_model(experiment.config, experiment.data.image_shape)
     return (

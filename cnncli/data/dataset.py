@@ -11,10 +11,10 @@ import numpy as np
 
 from cnncli.config.schema import Divide
 from cnncli.data.counts import resolve_count
-from cnncli.data.idx import read_labelled_images
+from cnncli.data.formats.idx import read_labelled_images
+from cnncli.data.formats.streams import read_all
 from cnncli.data.normalization import Normalization
 from cnncli.data.splits import indices_digest, split_indices
-from cnncli.data.streams import read_all
 from cnncli.errors import DataError
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnncli.config.schema import FashionMNIST
-from cnncli.data.idx import IdxFiles, find_idx_files, read_labelled_shape
-from cnncli.data.streams import read_all
+from cnncli.data.formats.idx import IdxFiles, find_idx_files, read_labelled_shape
+from cnncli.data.formats.streams import read_all
 from cnncli.errors import DataError
 
 if TYPE_CHECKING:

@@ -24,8 +24,8 @@ from typing import Any
 from tests.soak.experiment import make_experiment
 
 POINTS = {
-    "step": ("cnncli.steps.TrainingSteps", "run"),
-    "prediction": ("cnncli.network.Network", "predict"),
+    "step": ("cnncli.backend.steps.TrainingSteps", "run"),
+    "prediction": ("cnncli.backend.network.Network", "predict"),
     "flush": ("os", "fsync"),
     "rename": ("pathlib.Path", "replace"),
 }
@@ -141,12 +141,13 @@ class Killer:
     def _child(
         self, options: list[str], point: tuple[str, int] | None, counts: Path
     ) -> None:
-        from cnncli import checkpoints, training
         from cnncli.cli import cli
+        from cnncli.runs import checkpoints
+        from cnncli.training import fit
 
         # A state after every step, so that there is much to be killed in.
         checkpoints.SECONDS_BETWEEN_STATES = 0.0
-        training._SECONDS_BETWEEN_REPORTS = 0.0
+        fit._SECONDS_BETWEEN_REPORTS = 0.0
         null = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(null, descriptor)
@@ -219,9 +220,9 @@ def import_everything() -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "1"
     import cnncli.cli
-    import cnncli.results
-    import cnncli.runs
-    import cnncli.tensorboard  # noqa: F401
+    import cnncli.runs.results
+    import cnncli.runs.run
+    import cnncli.training.tensorboard  # noqa: F401
 
 
 def main() -> None:

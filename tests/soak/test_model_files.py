@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from cnncli.cli import cli
 from cnncli.errors import ModelFileError
-from cnncli.modelfile import ModelFile, open_model
+from cnncli.modelfile.file import ModelFile, open_model
 from tests.soak import SOAK
 from tests.soak.corruptions import corrupt
 from tests.tiny import train_tiny

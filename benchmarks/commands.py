@@ -1,0 +1,66 @@
+"""The command lines of the contestants."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benchmarks.tasks import Task
+    from benchmarks.workers.turns import Mode
+
+from benchmarks.tasks import CONFIG
+
+_PROGRAMS = {
+    "cnncli": "cnncli",
+    "script": "script",
+    "PyTorch": "torch_loop",
+    "Lightning": "torch_lightning",
+    "limit": "limit",
+}
+_WITH_TORCH = ("PyTorch", "Lightning")
+
+
+@dataclass(frozen=True)
+class Commands:
+    """The command lines.
+
+    Args:
+        torch_python: The interpreter that has PyTorch and Lightning; without it
+            they don't take part.
+    """
+
+    torch_python: Path | None
+
+    @property
+    def rivals(self) -> tuple[str, ...]:
+        """The contestants that train, apart from cnncli."""
+        return ("script", *(_WITH_TORCH if self.torch_python else ()))
+
+    def job(self, contestant: str, task: Task, out: Path) -> list[str]:
+        """Return the command that does a whole task and leaves its files in ``out``."""
+        if contestant != "cnncli":
+            module = f"benchmarks.{_PROGRAMS[contestant]}"
+            return [
+                *self._python(contestant, module),
+                *task.arguments(),
+                f"--out={out}",
+            ]
+        settings = [f"--set={setting}" for setting in task.settings()]
+        return [*cnncli("train", str(CONFIG)), *settings, f"--out={out}"]
+
+    def worker(self, contestant: str, task: Task, mode: Mode) -> list[str]:
+        """Return the command that starts a worker."""
+        module = f"benchmarks.workers.{_PROGRAMS[contestant]}"
+        return [*self._python(contestant, module), mode, *task.arguments()]
+
+    def _python(self, contestant: str, module: str) -> list[str]:
+        other = self.torch_python if contestant in _WITH_TORCH else None
+        return [str(other or sys.executable), "-m", module]
+
+
+def cnncli(*arguments: str) -> list[str]:
+    """Return a cnncli command line as people type it."""
+    return [str(Path(sys.executable).with_name("cnncli")), *arguments]

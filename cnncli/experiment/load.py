@@ -1,0 +1,174 @@
+"""A config checked as a whole: its schema, its data's headers and its network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnncli.architecture import LayerRow, check_network
+from cnncli.backend.start import available_threads
+from cnncli.config.document import Document, read_document
+from cnncli.config.overrides import override
+from cnncli.config.problems import KeyPath, Problem
+from cnncli.config.schema import (
+    Best,
+    Config,
+    Data,
+    Model,
+    ReduceLROnPlateau,
+    Split,
+    Training,
+)
+from cnncli.config.validation import T, validate
+from cnncli.data.counts import resolve_count
+from cnncli.data.sources import DataInfo, describe_source, source_folder
+from cnncli.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A config that fits its data, with nothing left open in it.
+
+    Attributes:
+        config: The resolved config: every default filled in, every layer named.
+        data: The data set's files, sizes and classes.
+        rows: The network, layer by layer.
+    """
+
+    config: Config
+    data: DataInfo
+    rows: tuple[LayerRow, ...]
+
+
+def shipped_config(name: str) -> Path:
+    """Return the path of a config that comes with the program."""
+    package = Path(__file__).parents[1]
+    packaged = package / "configs"
+    in_checkout = package.parent / "configs"
+    return (packaged if packaged.is_dir() else in_checkout) / f"{name}.yaml"
+
+
+def load_experiment(path: Path | None, overrides: Sequence[str] = ()) -> Experiment:
+    """Read a config, apply ``--set`` options and check everything about it.
+
+    Args:
+        path: The config file; without one, the documented experiment.
+        overrides: ``key.path=value`` settings, in the order given.
+
+    Raises:
+        ConfigError: Anything is wrong with the config; it lists every problem.
+        DataError: The data set's files are missing or have wrong headers.
+    """
+    path = path or shipped_config("fashion-mnist")
+    document = override(read_document(path), overrides)
+    config, problems = validate(Config, document.value)
+    problems += document.problems
+    # Each part by itself as well, so that a problem in one hides none in another.
+    training = _section(document, "training", Training)
+    source = _section(document, "data", Data, only="source")
+    split = _section(document, "data", Data, only="split")
+    model = _section(document, "model", Model)
+    data: DataInfo | None = None
+    rows: tuple[LayerRow, ...] = ()
+    if training:
+        problems += [*_monitor_problems(training), *_clipping_problems(training)]
+    if source:
+        try:
+            data = describe_source(source.source)
+        except DataError:
+            if not problems:
+                raise
+    if split and data:
+        problems += _split_problems(split.split, data)
+    if model and data:
+        classes = len(data.class_names)
+        rows, found = check_network(model.layers, data.image_shape, classes)
+        problems += found
+    if problems or config is None or data is None:
+        raise ConfigError(*document.lines(problems))
+    return Experiment(_resolved(config, path), data, rows)
+
+
+def _section(
+    document: Document, key: str, schema: type[T], *, only: str | None = None
+) -> T | None:
+    """Return a section, or one key of it and the defaults, if that much is valid."""
+    value = document.value.get(key, {})
+    if only and isinstance(value, dict):
+        value = {only: value[only]} if only in value else {}
+    return validate(schema, value)[0]
+
+
+def _monitor_problems(training: Training) -> Iterator[Problem]:
+    """Find what watches a metric that isn't measured."""
+    for path, monitor in _monitors(training):
+        metric = monitor.removeprefix("val_")
+        if metric not in ("loss", *training.metrics):
+            message = f"{monitor!r} is not measured; add {metric!r} to training.metrics"
+            yield Problem((*path, "monitor"), message)
+
+
+def _monitors(training: Training) -> Iterator[tuple[KeyPath, str]]:
+    schedule, weights = training.schedule, training.weights
+    if isinstance(schedule, ReduceLROnPlateau):
+        yield ("training", "schedule", schedule.type), schedule.monitor
+    if training.early_stopping is not None:
+        yield ("training", "early_stopping"), training.early_stopping.monitor
+    if isinstance(weights, Best):
+        yield ("training", "weights", weights.type), weights.monitor
+
+
+def _clipping_problems(training: Training) -> Iterator[Problem]:
+    """Find more than one way to clip gradients, of which Keras takes one."""
+    optimizer = training.optimizer
+    ways = ("clipnorm", "clipvalue", "global_clipnorm")
+    given = [way for way in ways if getattr(optimizer, way) is not None]
+    for way in given[1:]:
+        yield Problem(
+            ("training", "optimizer", optimizer.type, way),
+            f"{given[0]} is set already; choose one of them",
+        )
+
+
+def _split_problems(split: Split, data: DataInfo) -> Iterator[Problem]:
+    """Find splits that ask for more images than there are."""
+    path = ("data", "split")
+    from_test = split.validation_from == "test"
+    train = resolve_count(split.train, data.num_train)
+    pool = data.num_test if from_test else data.num_train
+    validation = resolve_count(split.validation, pool)
+    if train > data.num_train:
+        yield Problem(
+            (*path, "train"),
+            f"{train:,} images, but there are {data.num_train:,} to train on",
+        )
+    if validation > pool:
+        yield Problem(
+            (*path, "validation"),
+            f"{validation:,} images, but there are {pool:,} to take them from",
+        )
+    if not from_test and max(train, validation) <= pool < train + validation:
+        yield Problem(
+            path,
+            f"{train:,} training and {validation:,} validation images are "
+            f"{train + validation:,} together, but there are {pool:,}; lower one",
+        )
+
+
+def _resolved(config: Config, path: Path) -> Config:
+    """Fill in what the config leaves to its file's name and the machine."""
+    name = config.name or re.sub(r"[^A-Za-z0-9_-]", "-", path.stem)[:64]
+    source = config.data.source
+    if source.path is not None:
+        absolute = str(source_folder(source).absolute())
+        source = source.model_copy(update={"path": absolute})
+    threads = config.training.threads or available_threads()
+    return config.model_copy(
+        update={
+            "name": name,
+            "data": config.data.model_copy(update={"source": source}),
+            "training": config.training.model_copy(update={"threads": threads}),
+        }
+    )

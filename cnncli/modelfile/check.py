@@ -1,0 +1,206 @@
+"""The one way into a model file, for every command: checked before it is read.
+
+The file may come from anywhere. It is opened by a process of its own, never by this
+one, and only texts and numbers come back. No option turns this off.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+from cnncli.errors import ModelFileError
+from cnncli.modelfile import contents
+from cnncli.modelfile.contents import DIGEST, REFUSED, Contents
+from cnncli.system.files import read_json
+
+MODEL_NAME = "model.h5"
+MANIFEST_NAME = "manifest.json"
+MAX_BYTES = 2**33 + 2**26
+"""The weights of the largest network that a config may have, and room to spare."""
+
+_SECONDS = 30
+_HEAD = 64
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+_KINDS = (
+    (b"PK\x03\x04", "a zip archive, such as .keras or .npz, "),
+    (b"\x80", "a pickle, which could run code, "),
+)
+"""How some other files begin, and what they are."""
+
+
+def open_contents(path: Path) -> Contents:
+    """Return what a model file holds, if it is whole and holds nothing strange.
+
+    Args:
+        path: A local file.
+
+    Raises:
+        ModelFileError: It isn't a model file of this program, or is damaged, or isn't
+            the one that the run's manifest describes.
+    """
+    _check_file(path)
+    found = _read_in_child(path)
+    if found.attributes.get(DIGEST) != found.digest():
+        raise ModelFileError(
+            f"{path}: damaged: its contents differ from the digest that it carries"
+        )
+    return found
+
+
+def find_model(path: Path) -> Path:
+    """Return the model file that MODEL means: itself, or the one in a run folder.
+
+    Raises:
+        ModelFileError: It is no local file, or a folder without a model file in it.
+    """
+    if is_url(path):
+        raise ModelFileError(
+            f"{path}: only local files are read; download the model and give its path"
+        )
+    try:
+        if not path.is_dir():
+            return path
+        has_model = (path / MODEL_NAME).exists()
+    except OSError as error:
+        raise ModelFileError(f"{path}: can't read it: {error.strerror}") from error
+    manifest = read_json(path / MANIFEST_NAME)
+    is_run = isinstance(manifest, dict) and "status" in manifest
+    if is_run and manifest["status"] != "finished":
+        raise ModelFileError(
+            f"{path}: the run isn't finished; go on with it with 'cnncli train "
+            f"{path / 'config.yaml'} --out {path} --resume'"
+        )
+    if not has_model:
+        what = "the run has lost its model" if is_run else "not a run folder"
+        raise ModelFileError(f"{path}: {what}; it has no {MODEL_NAME}")
+    return path / MODEL_NAME
+
+
+def is_url(path: Path) -> bool:
+    """Tell what Keras or TensorFlow would fetch; ``Path`` made one slash of two."""
+    return _URL.match(str(path)) is not None
+
+
+def is_model(path: Path) -> bool:
+    """Tell a model, whole or broken, from a config by its content.
+
+    A folder is a model, and so is what has two zero bytes in a row near its start, as
+    HDF5, zip and pickle files have, but no text, and gzip only by its date.
+    """
+    try:
+        if not path.is_file():
+            return path.is_dir()
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError:
+        return False
+    is_gzip = head.startswith(b"\x1f\x8b")
+    return head.startswith(_SIGNATURE[:4]) or (b"\0\0" in head and not is_gzip)
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what isn't a whole regular HDF5 file, or not the one of the manifest."""
+    try:
+        with open(path, "rb", opener=_open_at_once) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ModelFileError(
+                    f"{path}: a model must be a regular file or a run folder"
+                )
+            _check_size(path, file, status.st_size)
+        expected = _recorded_digest(path)
+        if expected is None or file_digest(path) == expected:
+            return
+    except FileNotFoundError as error:
+        raise ModelFileError(f"{path}: no such model file or run folder") from error
+    except OSError as error:
+        raise ModelFileError(f"{path}: can't read it: {error.strerror}") from error
+    raise ModelFileError(
+        f"{path}: not the file that the run wrote: its SHA-256 differs from the one in "
+        f"{path.with_name(MANIFEST_NAME)}"
+    )
+
+
+def _check_size(path: Path, file: BinaryIO, size: int) -> None:
+    """Compare the size with what the header says; see "Superblock" in the HDF5 format.
+
+    Args:
+        path: The file, for messages.
+        file: The file, at its start.
+        size: How many bytes it has.
+    """
+    head = file.read(_HEAD)
+    if not head.startswith(_SIGNATURE):
+        what = next((kind for start, kind in _KINDS if head.startswith(start)), "")
+        what = what if head else "empty, "
+        raise ModelFileError(f"{path}: {what}not an HDF5 file, as {MODEL_NAME} is")
+    if size > MAX_BYTES:
+        raise ModelFileError(
+            f"{path}: has {size:,} bytes, more than the {MAX_BYTES:,} allowed"
+        )
+    end = int.from_bytes(head[40:48], "little")
+    if len(head) < _HEAD:
+        raise ModelFileError(f"{path}: truncated: has only {size:,} bytes")
+    if size < end:
+        raise ModelFileError(f"{path}: truncated: has {size:,} of {end:,} bytes")
+    if head[8] != 0 or size > end:
+        raise ModelFileError(
+            f"{path}: damaged, or not written by cnncli: has {size:,} bytes and a "
+            f"header of version {head[8]} that says {end:,}"
+        )
+
+
+def _read_in_child(path: Path) -> Contents:
+    try:
+        child = subprocess.run(
+            [sys.executable, "-P", contents.__file__, path],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+            timeout=_SECONDS + path.stat().st_size / 10**7,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ModelFileError(
+            f"{path}: damaged HDF5 file: reading it takes more than {_SECONDS} seconds"
+        ) from error
+    if child.returncode == REFUSED:
+        reason = child.stdout.decode(errors="backslashreplace")
+        raise ModelFileError(f"{path}: {reason}")
+    if child.returncode < 0:
+        name = signal.Signals(-child.returncode).name
+        raise ModelFileError(
+            f"{path}: damaged HDF5 file: reading it was ended by {name}"
+        )
+    if child.returncode:
+        errors = child.stderr.decode(errors="replace")
+        raise RuntimeError(f"the reader of model files doesn't start: {errors}")
+    return Contents.from_bytes(child.stdout)
+
+
+def _recorded_digest(path: Path) -> str | None:
+    """Return the digest that a manifest beside the file has for it, if there is one."""
+    match read_json(path.with_name(MANIFEST_NAME)):
+        case {"files": {path.name: str(digest)}}:
+            return digest
+    return None
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open without waiting for the other end of a FIFO."""
+    return os.open(path, flags | os.O_NONBLOCK)

@@ -1,0 +1,83 @@
+"""How a run ends: noted in its folder, with the way to go on where there is one."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import tensorflow as tf
+
+from cnncli.errors import (
+    ConfigError,
+    ModelFileError,
+    OutputError,
+    StoppedError,
+    TrainingError,
+)
+from cnncli.runs.folder import LOG
+from cnncli.runs.state import STATE_NAME
+from cnncli.system.files import write_file
+
+if TYPE_CHECKING:
+    from cnncli.runs.folder import RunFolder
+
+
+@contextmanager
+def ending_noted(folder: RunFolder, log: BinaryIO) -> Iterator[None]:
+    """Note in the manifest that a run failed or was stopped; keep the log.
+
+    Args:
+        folder: The run's.
+        log: What libraries wrote to stderr.
+
+    Raises:
+        OutputError: As in the block, with how to go on.
+        StoppedError: As in the block, or for a second Ctrl-C.
+        TrainingError: As in the block, or memory ran out.
+    """
+    try:
+        yield
+    except (ConfigError, ModelFileError):
+        raise  # the run can't go on here, and stays what it was
+    except StoppedError:
+        _note_end(folder, log, "stopped")
+        raise
+    except KeyboardInterrupt as error:
+        _note_end(folder, log, "stopped")
+        if not (folder / STATE_NAME).exists():
+            raise
+        message = f"stopped; go on with: {folder.resume_command}"
+        raise StoppedError(signal.SIGINT, message) from error
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        _note_end(folder, log, "failed", reason="memory ran out")
+        raise TrainingError(
+            "memory ran out; close other programs, then go on with: "
+            f"{folder.resume_command}"
+        ) from error
+    except OutputError as error:
+        _note_end(folder, log, "failed", reason=str(error))
+        if not (folder / STATE_NAME).exists():
+            raise
+        raise OutputError(
+            f"{error}; what was trained is kept: make room, then go on with: "
+            f"{folder.resume_command}"
+        ) from error
+    except Exception as error:
+        _note_end(folder, log, "failed", reason=str(error).partition("\n")[0])
+        raise
+
+
+def write_log(folder: RunFolder, log: BinaryIO) -> None:
+    """Write what libraries wrote to stderr into the run folder."""
+    log.seek(0)
+    write_file(folder / LOG, log.read())
+
+
+def _note_end(folder: RunFolder, log: BinaryIO, status: str, **more: Any) -> None:
+    """Note how a run ended, if it had begun and there is still room to."""
+    with suppress(OutputError):
+        if folder.manifest().get("status") == "running":
+            folder.finish(status, **more)
+            write_log(folder, log)

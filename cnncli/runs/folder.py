@@ -1,0 +1,222 @@
+"""A run folder: whose it is, what is in it, and what may be written there."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cnncli.errors import ModelFileError, OutputError
+from cnncli.system.files import is_temporary, read_json, sweep, write_file
+
+MANIFEST = "manifest.json"
+LOG = "tensorflow.log"
+LOCK = ".lock"
+SCHEMA = "cnncli.run/1"
+_STATE = "state.npz"
+_FILES = (
+    "config.yaml",
+    MANIFEST,
+    _STATE,
+    "model.h5",
+    "history.csv",
+    "history.png",
+    "summary.txt",
+    "metrics.json",
+    "predictions.csv",
+    "confusion_matrix.png",
+    LOG,
+)
+
+
+class RunFolder:
+    """The folder that a run leaves.
+
+    Args:
+        path: Where it is, or will be.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    @property
+    def resume_command(self) -> str:
+        """What to type to go on with the run."""
+        config = shlex.quote(str(self / "config.yaml"))
+        return f"cnncli train {config} --out {shlex.quote(str(self.path))} --resume"
+
+    @contextmanager
+    def claimed(
+        self, *, overwrite: bool = False, resume: bool = False
+    ) -> Iterator[None]:
+        """Have the folder for this process alone, if it may be written to.
+
+        Args:
+            overwrite: Whether the run in the folder may be replaced.
+            resume: Whether that run is to go on.
+
+        Raises:
+            ModelFileError: There is no run to go on with.
+            OutputError: See ``check``; or another process has the folder.
+        """
+        self._check_kind()
+        if resume:
+            self._check_run()
+        with self._locked():
+            self.check(overwrite=overwrite, resume=resume)
+            sweep(self.path, _FILES)
+            yield
+
+    def check(self, *, overwrite: bool = False, resume: bool = False) -> None:
+        """Refuse a folder in which a new run would destroy or mix up anything.
+
+        Args:
+            overwrite: Whether the run in the folder may be replaced.
+            resume: Whether that run is to go on.
+
+        Raises:
+            ModelFileError: There is no run to go on with.
+            OutputError: There is something else than a folder, a folder of something
+                else, or a run that may not be replaced.
+        """
+        self._check_kind()
+        if resume:
+            self._check_run()
+            return
+        status = self.manifest().get("status")
+        if status is None or overwrite:
+            return
+        if status == "finished":
+            raise OutputError(
+                f"{self.path}: holds a finished run; look at it with 'cnncli evaluate "
+                f"{self.path}', train into another folder with --out, or replace it "
+                "with --overwrite"
+            )
+        raise OutputError(
+            f"{self.path}: holds a run that did not finish; go on with it with "
+            "--resume, train into another folder with --out, or replace it with "
+            "--overwrite"
+        )
+
+    def start(self, config: str, manifest: dict[str, Any]) -> None:
+        """Note a new run; what an earlier one left stays until it is replaced.
+
+        Args:
+            config: The resolved config.
+            manifest: What is known of the run so far.
+
+        Raises:
+            OutputError: The folder can't be written.
+        """
+        try:
+            (self / _STATE).unlink(missing_ok=True)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        self._note({"status": "running", "started": _now(), **manifest})
+        write_file(self / "config.yaml", config)
+
+    def go_on(self, config: str) -> None:
+        """Note that the run in the folder goes on, perhaps for more epochs."""
+        manifest = self.manifest()
+        for key in ("ended", "files", "reason"):
+            manifest.pop(key, None)
+        self._note({**manifest, "status": "running", "resumed": _now()})
+        write_file(self / "config.yaml", config)
+
+    def finish(self, status: str, **more: Any) -> None:
+        """Note in the manifest how the run ended.
+
+        Args:
+            status: "finished", "failed" or "stopped".
+            more: What else is known now.
+        """
+        self._note({**self.manifest(), "status": status, "ended": _now(), **more})
+
+    def manifest(self) -> dict[str, Any]:
+        """Return the manifest; an empty one if there is none that can be read."""
+        manifest = read_json(self / MANIFEST)
+        is_ours = isinstance(manifest, dict) and manifest.get("schema") == SCHEMA
+        return manifest if is_ours else {}
+
+    def _note(self, manifest: dict[str, Any]) -> None:
+        """Write the manifest."""
+        text = json.dumps({**manifest, "schema": SCHEMA}, indent=2)
+        write_file(self / MANIFEST, text + "\n")
+
+    def _check_kind(self) -> None:
+        """Refuse what is no folder, or a folder that holds anything but a run."""
+        if self.path.is_symlink() or (self.path.exists() and not self.path.is_dir()):
+            raise OutputError(
+                f"{self.path}: not a folder; choose another place with --out"
+            )
+        if not self.path.is_dir() or self.manifest():
+            return
+        if any(
+            path.name != LOCK and not is_temporary(path.name)
+            for path in self.path.iterdir()
+        ):
+            raise OutputError(
+                f"{self.path}: the folder holds other files and no run; choose another "
+                "place with --out"
+            )
+
+    def _check_run(self) -> None:
+        if not self.manifest():
+            raise ModelFileError(
+                f"{self.path}: nothing to resume: there is no run; start it without "
+                "--resume"
+            )
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the folder's lock, which a killed process gives back as well."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+            lock = os.open(self / LOCK, flags, 0o644)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        try:
+            self._take(lock)
+            yield
+        finally:
+            os.close(lock)
+
+    def _take(self, lock: int) -> None:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.read(lock, 20).decode("ascii", "replace").strip() or "another"
+            raise OutputError(
+                f"{self.path}: in use by process {holder}, which trains into it; wait "
+                "for it, or choose another place with --out"
+            ) from error
+        except OSError as error:
+            raise OutputError(
+                f"{self.path}: can't lock the folder: {error.strerror}; choose a place "
+                "with --out whose file system has locks"
+            ) from error
+        try:
+            os.ftruncate(lock, 0)
+            os.write(lock, f"{os.getpid()}\n".encode())
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> OutputError:
+        return OutputError(
+            f"{self.path}: can't write there: {error.strerror}; choose another place "
+            "with --out"
+        )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
