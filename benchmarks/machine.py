@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.processes import run_process
-from cnncli.backend.start import processor_name
+from cnncli.system.processor import processor_name
 
 _OURS = ("cnncli", "tensorflow", "keras", "numpy", "click")
 _THEIRS = ("torch", "lightning")

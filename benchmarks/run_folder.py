@@ -8,10 +8,11 @@ import time
 from pathlib import Path
 
 from benchmarks.tasks import CONFIG, parse_task
-from cnncli.backend.start import start_tensorflow
+from cnncli.backend.start import start
 from cnncli.commands.progress import QuietProgress
 from cnncli.experiment.load import load_experiment
 from cnncli.runs.folder import RunFolder
+from cnncli.runs.run import run
 
 
 class Stopwatch(QuietProgress):
@@ -30,12 +31,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     task, options = parse_task(parser)
     experiment = load_experiment(CONFIG, task.settings())
-    start_tensorflow(experiment.config)
-    from cnncli.runs.run import run
-
+    backend = start(experiment.config, lean=True)
     stopwatch = Stopwatch()
     with tempfile.TemporaryFile() as log:
-        run(experiment, RunFolder(options.out), stopwatch, log)
+        run(experiment, RunFolder(options.out), backend, stopwatch, log)
     print(f"seconds: {time.perf_counter() - stopwatch.began}")
 
 

@@ -20,8 +20,6 @@ from cnncli.commands.train import train
 from cnncli.errors import CnncliError, OutputError, TrainingError
 from cnncli.system.terminal import discard, prepare, say
 
-_NO_MEMORY = "ResourceExhaustedError"  # of TensorFlow, which isn't imported here
-
 
 class Group(click.Group):
     """A group whose commands may raise ``CnncliError``."""
@@ -103,7 +101,7 @@ def _report_bug(error: Exception) -> int:
         discard(sys.stdout)
         say(f"error: can't write the result: {error.strerror}")
         return OutputError.exit_code
-    if isinstance(error, MemoryError) or type(error).__name__ == _NO_MEMORY:
+    if isinstance(error, MemoryError):
         say("error: out of memory; stop other programs, or make the network smaller")
         return TrainingError.exit_code
     what = f"{type(error).__name__}: {error}".splitlines()[0]

@@ -157,13 +157,13 @@ def test_split_and_data_exclude_each_other(run: Path, cli: Any) -> None:
     ],
 )
 def test_wilson_interval(correct: int, images: int, low: float, high: float) -> None:
-    from cnncli.evaluation.evaluate import wilson_interval
+    from cnncli.evaluation.scores import wilson_interval
 
     assert wilson_interval(correct, images) == pytest.approx((low, high), abs=5e-5)
 
 
 def test_class_scores_by_hand() -> None:
-    from cnncli.evaluation.evaluate import class_scores
+    from cnncli.evaluation.scores import class_scores
 
     matrix = np.array([[3, 1, 0], [2, 4, 0], [0, 0, 0]])
     a, b, c = class_scores(matrix, ("a", "b", "c"))
@@ -180,7 +180,7 @@ def test_class_scores_by_hand() -> None:
     )
 )
 def test_f1_is_the_harmonic_mean(rows: list[list[int]]) -> None:
-    from cnncli.evaluation.evaluate import class_scores
+    from cnncli.evaluation.scores import class_scores
 
     for score in class_scores(np.array(rows), ("a", "b", "c")):
         if score.precision > 0 and score.recall > 0:

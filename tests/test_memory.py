@@ -78,21 +78,15 @@ def test_a_batch_has_no_more_images_than_there_are() -> None:
 def test_slots_are_those_of_keras(optimizer: str, slots: int) -> None:
     import keras
 
-    from cnncli.backend.build import build_optimizer
+    from cnncli.backend.optimizer import build_fast_optimizer
 
     experiment = load_experiment(None, [f"training.optimizer={optimizer}"])
     training = experiment.config.training
     assert memory.optimizer_slots(training.optimizer) == slots
-    built = build_optimizer(training)
+    built = build_fast_optimizer(training)
     weight = keras.Variable([[1.0, 2.0, 3.0]])
     built.build([weight])
     assert sum(v.shape == weight.shape for v in built.variables) == slots
-
-
-def test_prediction_batch_is_that_of_the_network() -> None:
-    from cnncli.backend import network
-
-    assert memory.PREDICTION_BATCH == network.PREDICTION_BATCH
 
 
 @pytest.mark.parametrize("options", [[], ["--dry-run"]])

@@ -12,7 +12,9 @@ from cnncli.config.schema import Config
 from cnncli.data.dataset import Images
 from cnncli.data.normalization import Normalization
 from cnncli.errors import TrainingError
+from cnncli.system.signals import StopRequest
 from cnncli.training.fit import check_finite, epoch_order, fit
+from cnncli.training.progress import TrainingProgress
 from cnncli.training.watchers import Watcher
 
 NORMALIZATION = Normalization((10.0,), (200.0,))
@@ -51,31 +53,33 @@ def build(config: Config, *, parts: int) -> Any:
     import keras
 
     from cnncli.backend.build import build_model, measure_functions
-    from cnncli.backend.network import Network
+    from cnncli.backend.network import TensorFlowNetwork
 
     keras.utils.set_random_seed(config.seed)
     measures = measure_functions(config, 3)
-    return Network(build_model(config, (8, 8, 1)), NORMALIZATION, measures, parts=parts)
+    model = build_model(config, (8, 8, 1))
+    return TensorFlowNetwork(model, NORMALIZATION, measures, parts=parts)
 
 
 def train(config: Config, images: Images, *, parts: int) -> tuple[Any, list[Any]]:
     """Train a fresh network; return its weights and the history."""
-    from cnncli.backend.build import build_optimizer
-    from cnncli.backend.steps import TrainingSteps
+    from cnncli.backend.tensorflow import TensorFlow
 
     network = build(config, parts=parts)
-    optimizer = build_optimizer(config.training)
-    steps = TrainingSteps(network, optimizer, images, config.training.batch_size)
-    result = fit(
+    steps = TensorFlow().training_steps(network, images, config.training)
+    progress = TrainingProgress()
+    is_over = fit(
         network,
         steps,
-        optimizer,
         random_images(17),
         config.training,
         seed=config.seed,
-        progress=Watcher(),
+        watcher=Watcher(),
+        request=StopRequest(),
+        progress=progress,
     )
-    return network.model.get_weights(), result.history
+    assert is_over
+    return network.model.get_weights(), progress.history
 
 
 def test_order_is_a_permutation_that_depends_on_seed_and_epoch() -> None:
@@ -88,7 +92,8 @@ def test_order_is_a_permutation_that_depends_on_seed_and_epoch() -> None:
 @pytest.mark.parametrize("parts", [1, 2])
 def test_predicts_as_keras_does(config: Config, images: Images, parts: int) -> None:
     network = build(config, parts=parts)
-    probabilities, values = network.predict(images.pixels, images.labels)
+    predicted = network.predict(images.pixels, images.labels)
+    probabilities, values = predicted.probabilities, predicted.measures
     expected = network.model.predict(NORMALIZATION.apply(images.pixels), verbose=0)
     assert probabilities.shape == (29, 3)
     np.testing.assert_allclose(probabilities, expected, atol=1e-6)
@@ -102,7 +107,8 @@ def test_predicts_as_keras_does(config: Config, images: Images, parts: int) -> N
 def test_predicts_more_than_one_batch(config: Config, size: int) -> None:
     many = random_images(size)
     network = build(config, parts=2)
-    probabilities, values = network.predict(many.pixels, many.labels)
+    predicted = network.predict(many.pixels, many.labels)
+    probabilities, values = predicted.probabilities, predicted.measures
     expected = network.model.predict(NORMALIZATION.apply(many.pixels), verbose=0)
     np.testing.assert_allclose(probabilities, expected, atol=1e-6)
     losses = -np.log(expected[np.arange(size), many.labels])
@@ -175,7 +181,7 @@ def test_weights_that_are_not_finite_are_found_behind_max_pooling(
 def test_fused_rmsprop_is_that_of_keras(more: dict[str, float]) -> None:
     import keras
 
-    from cnncli.backend.build import FusedRMSprop
+    from cnncli.backend.optimizer import FusedRMSprop
 
     random = np.random.default_rng(1)
     start, *gradients = random.normal(size=(6, 3, 4)).astype(np.float32)

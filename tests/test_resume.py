@@ -36,9 +36,9 @@ def same_files(first: Path, second: Path) -> bool:
 
 def at_call(number: int, action: Callable[[], None]) -> Any:
     """Return a patch that does something before the so-manieth call of the steps."""
-    from cnncli.backend.steps import TrainingSteps
+    from cnncli.backend.steps import TensorFlowSteps
 
-    run_steps = TrainingSteps.run
+    run_steps = TensorFlowSteps.run
     calls = 0
 
     def patched(self: Any, *arguments: Any) -> Any:
@@ -48,7 +48,7 @@ def at_call(number: int, action: Callable[[], None]) -> Any:
             action()
         return run_steps(self, *arguments)
 
-    return mock.patch.object(TrainingSteps, "run", patched)
+    return mock.patch.object(TensorFlowSteps, "run", patched)
 
 
 def send(number: signal.Signals) -> Callable[[], None]:
@@ -128,13 +128,15 @@ def test_stopped_while_evaluating(finished: Path, config: str, cli: Any) -> None
     def stop(*_: Any, **__: Any) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
-    with mock.patch("cnncli.evaluation.evaluate.evaluate", side_effect=stop):
+    with mock.patch("cnncli.runs.run.evaluate", side_effect=stop):
         result = cli("train", config, "-q", exit_code=143)
     assert result.stderr == f"stopped after epoch 2; go on with: {GO_ON}\n"
 
 
 def test_stopped_while_writing(finished: Path, config: str, cli: Any) -> None:
-    with mock.patch("cnncli.runs.results.save_model", side_effect=KeyboardInterrupt):
+    with mock.patch(
+        "cnncli.backend.tensorflow.save_model", side_effect=KeyboardInterrupt
+    ):
         result = cli("train", config, "-q", exit_code=130)
     assert result.stderr == f"stopped; go on with: {GO_ON}\n"
     result = cli("train", config, "--resume")
@@ -252,7 +254,7 @@ def test_other_config_is_refused_with_every_difference(
 @pytest.mark.usefixtures("run")
 def test_other_versions_and_images_are_refused(config: str, cli: Any) -> None:
     longer = ("--resume", "-q", "--set=training.epochs=3")
-    with mock.patch("cnncli.runs.run.__version__", "9.9.9"):
+    with mock.patch("cnncli.runs.resume.__version__", "9.9.9"):
         result = cli("train", config, *longer, exit_code=2)
     last = (
         "runs/tiny: can't resume with what differs; to go on as the run was started: "
@@ -275,7 +277,7 @@ def test_crashed_run_stays_what_it_was_when_refused(
     manifest = run / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"finished"', '"running"'))
     before = manifest.read_bytes()
-    with mock.patch("cnncli.runs.run.__version__", "9.9.9"):
+    with mock.patch("cnncli.runs.resume.__version__", "9.9.9"):
         cli("train", config, "--resume", exit_code=2)
     assert manifest.read_bytes() == before
 

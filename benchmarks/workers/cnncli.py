@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from benchmarks.tasks import CONFIG
 from benchmarks.workers.turns import ENDLESS, Chunks, Epochs, Turns, parse_worker
-from cnncli.backend.start import start_tensorflow
+from cnncli.backend.start import start
 from cnncli.commands.progress import QuietProgress
 from cnncli.experiment.load import Experiment, load_experiment
 
@@ -16,29 +16,22 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from cnncli.backend.network import Network
-    from cnncli.backend.steps import TrainingSteps
+    from cnncli.backend.interface import Network, TrainingSteps
     from cnncli.data.dataset import Splits
 
 
-def build(
-    experiment: Experiment,
-) -> tuple[Splits, Network, TrainingSteps, Any]:
-    """Return images, network, steps and optimizer as ``cnncli.runs.run`` makes them."""
-    from cnncli.backend.build import build_optimizer
-    from cnncli.backend.network import build_network
-    from cnncli.backend.steps import TrainingSteps
+def build(experiment: Experiment) -> tuple[Splits, Network, TrainingSteps]:
+    """Return images, network and steps as ``cnncli.runs.run`` makes them."""
     from cnncli.data.dataset import load_splits
 
     config, data = experiment.config, experiment.data
+    backend = start(config, lean=True)
     splits = load_splits(config, data)
-    network = build_network(
+    network = backend.build(
         config, data.image_shape, len(data.class_names), splits.normalization
     )
-    optimizer = build_optimizer(config.training)
-    batch_size = config.training.batch_size
-    steps = TrainingSteps(network, optimizer, splits.train, batch_size)
-    return splits, network, steps, optimizer
+    steps = backend.training_steps(network, splits.train, config.training)
+    return splits, network, steps
 
 
 def run_steps(steps: TrainingSteps, order: np.ndarray, first: int, last: int) -> None:
@@ -52,7 +45,7 @@ def train_in_chunks(experiment: Experiment, chunks: Chunks) -> None:
     """Train without end, a chunk a turn."""
     from cnncli.training.fit import epoch_order
 
-    _, _, steps, _ = build(experiment)
+    _, _, steps = build(experiment)
     for epoch in itertools.count(1):
         order = epoch_order(experiment.config.seed, epoch, steps.num_images)
         for first in chunks.starts():
@@ -84,9 +77,11 @@ class EpochTimes(QuietProgress):
 def train_in_epochs(experiment: Experiment) -> None:
     """Train without end, an epoch a turn."""
     from cnncli.evaluation.evaluate import evaluate
+    from cnncli.system.signals import StopRequest
     from cnncli.training.fit import fit
+    from cnncli.training.progress import TrainingProgress
 
-    splits, network, steps, optimizer = build(experiment)
+    splits, network, steps = build(experiment)
     classes = experiment.data.class_names
     epochs = Epochs(
         Turns(), lambda: evaluate(network, splits.test, classes, split="test")
@@ -95,11 +90,12 @@ def train_in_epochs(experiment: Experiment) -> None:
     fit(
         network,
         steps,
-        optimizer,
         splits.validation,
         config.training.model_copy(update={"epochs": ENDLESS}),
         seed=config.seed,
-        progress=EpochTimes(epochs),
+        watcher=EpochTimes(epochs),
+        request=StopRequest(),
+        progress=TrainingProgress(),
     )
 
 
@@ -107,7 +103,6 @@ def main() -> None:
     """Train without end."""
     task, mode = parse_worker()
     experiment = load_experiment(CONFIG, task.settings())
-    start_tensorflow(experiment.config)
     if mode == "steps":
         train_in_chunks(experiment, Chunks(Turns(), task))
     else:

@@ -1,4 +1,7 @@
-"""Keras objects from a config: the network, the optimizer, the loss, the metrics."""
+"""Keras objects from a config: the network, the optimizer, the loss, the metrics.
+
+The same on every backend.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import keras
-import tensorflow as tf
 
 from cnncli.architecture import INPUT_NAME
-from cnncli.config.schema import CategoricalCrossentropy, RMSprop
+from cnncli.config.schema import CategoricalCrossentropy
 
 if TYPE_CHECKING:
     from cnncli.architecture import Shape
@@ -43,52 +45,34 @@ def build_model(config: Config, image_shape: Shape) -> keras.Sequential:
 
 
 def build_optimizer(training: Training) -> keras.optimizers.Optimizer:
-    """Build the optimizer that a config names, to train with here."""
+    """Build the optimizer that a config names."""
     config = training.optimizer
-    if isinstance(config, RMSprop) and not config.centered:
-        return _scaled(FusedRMSprop(**config.arguments()), training)
-    return _keras_optimizer(training)
+    optimizer = getattr(keras.optimizers, config.type)(**config.arguments())
+    return scaled(optimizer, training)
+
+
+def scaled(
+    optimizer: keras.optimizers.Optimizer, training: Training
+) -> keras.optimizers.Optimizer:
+    """Have the loss scaled with float16, which would lose small gradients.
+
+    Reference: https://arxiv.org/abs/1710.03740
+    """
+    if training.precision == "mixed_float16":
+        return keras.optimizers.LossScaleOptimizer(optimizer)
+    return optimizer
 
 
 def compile_model(model: keras.Model, config: Config) -> None:
     """Compile a model as its config says, so that plain Keras can go on with it."""
     loss = config.training.loss
     model.compile(
-        _keras_optimizer(config.training),
+        build_optimizer(config.training),
         keras.losses.CategoricalCrossentropy(label_smoothing=loss.label_smoothing)
         if isinstance(loss, CategoricalCrossentropy)
         else loss.type,
         metrics=list(config.training.metrics),
     )
-
-
-class FusedRMSprop(keras.optimizers.RMSprop):
-    """Keras's RMSprop, not centered, with one operation a weight instead of ten.
-
-    The operations that it saves cost 3 to 5 % of a training step.
-    """
-
-    def build(self, variables: list[Any]) -> None:
-        """Make the slots; the operation wants a momentum even where it is zero."""
-        if self.built:
-            return
-        super().build(variables)
-        if self.momentum == 0:
-            self._momentums = self.add_optimizer_variables(variables, "momentum")
-
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Update a weight; the formula is that of ``keras.optimizers.RMSprop``."""
-        index = self._get_variable_index(variable)
-        tf.raw_ops.ResourceApplyRMSProp(
-            var=variable.handle,
-            ms=self._velocities[index].handle,
-            mom=self._momentums[index].handle,
-            lr=learning_rate,
-            rho=self.rho,
-            momentum=self.momentum,
-            epsilon=self.epsilon,
-            grad=gradient,
-        )
 
 
 def loss_function(config: Loss, num_classes: int) -> PerImage:
@@ -116,24 +100,6 @@ def measure_functions(config: Config, num_classes: int) -> dict[str, PerImage]:
     for metric in config.training.metrics:
         functions[metric] = _METRICS[metric]
     return functions
-
-
-def _keras_optimizer(training: Training) -> keras.optimizers.Optimizer:
-    config = training.optimizer
-    optimizer = getattr(keras.optimizers, config.type)(**config.arguments())
-    return _scaled(optimizer, training)
-
-
-def _scaled(
-    optimizer: keras.optimizers.Optimizer, training: Training
-) -> keras.optimizers.Optimizer:
-    """Have the loss scaled with float16, which would lose small gradients.
-
-    Reference: https://arxiv.org/abs/1710.03740
-    """
-    if training.precision == "mixed_float16":
-        return keras.optimizers.LossScaleOptimizer(optimizer)
-    return optimizer
 
 
 def _build_layer(layer: Layer, dtype: str) -> keras.Layer:

@@ -1,32 +1,29 @@
-"""A network ready to predict: model, normalisation and measures in one graph."""
+"""A network on TensorFlow: model, normalisation and measures in one graph."""
 
 from __future__ import annotations
 
 import itertools
 from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from cnncli.backend.build import build_model, measure_functions
-from cnncli.backend.start import batch_parts
-from cnncli.modelfile.file import load_weights
+from cnncli.architecture.batches import PREDICTION_BATCH
+from cnncli.backend.interface import Prediction
+from cnncli.backend.memory import memory_errors
 
 if TYPE_CHECKING:
-    import keras
+    from numpy.typing import NDArray
 
-    from cnncli.architecture import Shape
     from cnncli.backend.build import PerImage
-    from cnncli.config import Config
     from cnncli.data.normalization import Normalization
-    from cnncli.modelfile.file import ModelFile
 
-PREDICTION_BATCH = 64
 _BATCHES_A_CALL = 16
 
 
-class Network:
-    """A model with its normalisation and its measures.
+class TensorFlowNetwork:
+    """A network; see ``cnncli.backend.interface.Network``.
 
     The parts of a batch are computed as parallel branches of the graph. Two parts use
     two cores better than operations that share both cores do; the gradients are the
@@ -38,12 +35,6 @@ class Network:
         measures: The loss first, then the metrics.
         parts: In how many parts a batch is computed; 1 for a model with layers that
             look at a whole batch.
-
-    Attributes:
-        model: As given.
-        normalization: As given.
-        measures: As given.
-        parts: As given.
     """
 
     def __init__(
@@ -57,9 +48,9 @@ class Network:
         self.model = model
         self.normalization = normalization
         self.measures = measures
+        self.parts = parts
         self._mean = tf.constant(normalization.mean, tf.float32)
         self._deviation = tf.constant(normalization.deviation, tf.float32)
-        self.parts = parts
         image_shape = model.input_shape[1:]
         self._predict = tf.function(
             self._traced_predict,
@@ -70,18 +61,15 @@ class Network:
             ],
         )
 
+    @memory_errors()
     def predict(
-        self, pixels: np.ndarray, labels: np.ndarray
-    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Return the probabilities and the measures of every image, in one pass.
+        self, pixels: NDArray[np.uint8], labels: NDArray[np.uint8]
+    ) -> Prediction:
+        """Predict and measure every image, in one pass.
 
         Args:
-            pixels: (n, height, width, channels) uint8.
+            pixels: (n, height, width, channels).
             labels: (n,) class numbers.
-
-        Returns:
-            Probabilities (n, num_classes) float32, and by each measure's name its
-            values (n,) float32.
         """
         size = _BATCHES_A_CALL * PREDICTION_BATCH
         outputs = np.concatenate(
@@ -93,7 +81,21 @@ class Network:
             ]
         )
         probabilities, values = np.split(outputs, [-len(self.measures)], axis=1)
-        return probabilities, dict(zip(self.measures, values.T, strict=True))
+        return Prediction(
+            probabilities, dict(zip(self.measures, values.T, strict=True))
+        )
+
+    @memory_errors()
+    def activations(self, pixels: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        """Return what every layer of the model gives, in the order of the layers.
+
+        Args:
+            pixels: (n, height, width, channels).
+        """
+        outputs = [layer.output for layer in self.model.layers]
+        layers = keras.Model(self.model.inputs, outputs)
+        given = layers(self.normalize(pixels), training=False)
+        return [np.asarray(output, np.float32) for output in given]
 
     def normalize(self, pixels: tf.Tensor) -> tf.Tensor:
         """Return normalised pixel values, float32, as the model was trained on."""
@@ -154,37 +156,3 @@ def split_batch(
         (pixels[start:stop], labels[start:stop])
         for start, stop in itertools.pairwise(cuts)
     ]
-
-
-def mean(values: np.ndarray) -> float:
-    """Return the mean of a measure's (n,) values, summed in 64 bits."""
-    return float(values.mean(dtype=np.float64))
-
-
-def build_network(
-    config: Config, image_shape: Shape, num_classes: int, normalization: Normalization
-) -> Network:
-    """Build the network of a config with fresh weights.
-
-    Args:
-        config: A resolved config.
-        image_shape: (height, width, channels).
-        num_classes: How many classes the labels tell apart.
-        normalization: Applied to pixel values before the model sees them.
-    """
-    model = build_model(config, image_shape)
-    measures = measure_functions(config, num_classes)
-    return Network(model, normalization, measures, parts=batch_parts(config))
-
-
-def load_network(saved: ModelFile) -> Network:
-    """Build the network of a model file with the weights in it.
-
-    Raises:
-        ModelFileError: The weights don't fit the config.
-    """
-    network = build_network(
-        saved.config, saved.image_shape, len(saved.class_names), saved.normalization
-    )
-    load_weights(saved, network.model)
-    return network

@@ -1,4 +1,4 @@
-"""Training steps as one TensorFlow graph."""
+"""Training steps on TensorFlow, many of them one graph."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
+from cnncli.backend.memory import memory_errors
 from cnncli.backend.network import split_batch
 
 if TYPE_CHECKING:
@@ -15,13 +16,15 @@ if TYPE_CHECKING:
 
     import keras
     import numpy as np
+    from numpy.typing import NDArray
 
-    from cnncli.backend.network import Network
+    from cnncli.architecture import Shape
+    from cnncli.backend.network import TensorFlowNetwork
     from cnncli.data.dataset import Images
 
 
-class TrainingSteps:
-    """Training steps of a network.
+class TensorFlowSteps:
+    """Training steps; see ``cnncli.backend.interface.TrainingSteps``.
 
     The images stay where they are: what is shuffled is their indices, and what goes
     into the graph are those of the next steps, as uint8.
@@ -31,16 +34,11 @@ class TrainingSteps:
         optimizer: Changes the model's weights.
         images: The training images.
         batch_size: Images in a step; the last of an epoch may have fewer.
-
-    Attributes:
-        num_images: How many training images there are.
-        per_epoch: Steps in an epoch.
-        measures: Names of what each step measures.
     """
 
     def __init__(
         self,
-        network: Network,
+        network: TensorFlowNetwork,
         optimizer: keras.optimizers.Optimizer,
         images: Images,
         batch_size: int,
@@ -52,23 +50,38 @@ class TrainingSteps:
         self.num_images = len(images)
         self.per_epoch = math.ceil(len(images) / batch_size)
         self.measures = list(network.measures)
-        self._variables = network.model.trainable_variables
-        optimizer.build(self._variables)
+        self._weights = network.model.trainable_variables
+        optimizer.build(self._weights)
+        self._variables = [*network.model.variables, *optimizer.variables]
         self._run = self._graph(min(network.parts, batch_size))
         # TensorFlow's max pooling aborts the process where a part has no images.
         self._run_lone_image = self._graph(parts=1)
 
+    @property
+    def learning_rate(self) -> float:
+        """The optimizer's learning rate."""
+        return float(self._optimizer.learning_rate)
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        self._optimizer.learning_rate = rate
+
+    @memory_errors()
     def run(
-        self, order: np.ndarray, first: int, last: int, sums: np.ndarray
-    ) -> np.ndarray:
+        self,
+        order: NDArray[np.int32],
+        first: int,
+        last: int,
+        sums: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
         """Run some steps of an epoch.
 
         Args:
             order: (num_images,) the epoch's order of images.
             first: The first step, from 0.
             last: The step after the last.
-            sums: (number of measures,) float64: each measure, summed over the epoch's
-                images before ``first``.
+            sums: (number of measures,) each measure, summed over the epoch's images
+                before ``first``.
 
         Returns:
             The sums over the epoch's images before ``last``.
@@ -78,6 +91,19 @@ class TrainingSteps:
             sums = self._run(*self._take(chosen[:-1]), sums)
             return self._run_lone_image(*self._take(chosen[-1:]), sums).numpy()
         return self._run(*self._take(chosen), sums).numpy()
+
+    def shapes(self) -> list[tuple[str, Shape]]:
+        """Return the path and the shape of each variable of model and optimizer."""
+        return [(variable.path, tuple(variable.shape)) for variable in self._variables]
+
+    def variables(self) -> list[tuple[str, NDArray[np.generic]]]:
+        """Return the path and the value of each of them, in the same order."""
+        return [(variable.path, variable.numpy()) for variable in self._variables]
+
+    def assign(self, values: Sequence[NDArray[np.generic]]) -> None:
+        """Give each of them a value, in the same order."""
+        for variable, value in zip(self._variables, values, strict=True):
+            variable.assign(value)
 
     def _take(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self._images.pixels[chosen], self._images.labels[chosen]
@@ -120,7 +146,7 @@ class TrainingSteps:
         gradients = [
             tf.add_n(part) for part in zip(*(g for g, _ in computed), strict=True)
         ]
-        self._optimizer.apply(gradients, self._variables)
+        self._optimizer.apply(gradients, self._weights)
         return tf.add_n([sums for _, sums in computed])
 
     def _gradients(
@@ -133,4 +159,4 @@ class TrainingSteps:
             values = network.measure(labels, output)
             loss = self._optimizer.scale_loss(tf.reduce_sum(values[0]) * scale)
         sums = tf.stack([tf.reduce_sum(tf.cast(v, tf.float64)) for v in values])
-        return tape.gradient(loss, self._variables), sums
+        return tape.gradient(loss, self._weights), sums

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cnncli.commands.options import Share, file_path, json_option, overwrite_option
+from cnncli.commands.started import backend_started
 from cnncli.errors import GateError, printable
 
 if TYPE_CHECKING:
@@ -65,25 +66,20 @@ def evaluate(
       cnncli evaluate runs/fashion-mnist --split validation
       cnncli evaluate model.h5 --json --fail-under 0.88
     """
-    from cnncli.backend.start import native_stderr_in_log, start_tensorflow
+    from cnncli.architecture.batches import PREDICTION_BATCH
+    from cnncli.evaluation.evaluate import evaluate as evaluate_network
+    from cnncli.evaluation.images import load_evaluation_images
+    from cnncli.experiment.memory import check_memory_to_predict
     from cnncli.modelfile.file import open_model
 
     if data is not None and split != "test":
         raise click.UsageError("--data has its own test images; leave out --split")
     saved = open_model(model)
-    from cnncli.evaluation.images import load_evaluation_images
-    from cnncli.experiment.memory import PREDICTION_BATCH, check_memory_to_predict
-
     check_memory_to_predict(saved, PREDICTION_BATCH)
     images, name = load_evaluation_images(saved, split, data)
-    with native_stderr_in_log():
-        start_tensorflow(saved.config)
-        from cnncli.backend.network import load_network
-        from cnncli.evaluation.evaluate import evaluate as evaluate_network
-
-        result = evaluate_network(
-            load_network(saved), images, saved.class_names, split=name
-        )
+    with backend_started(saved.config) as backend:
+        network = backend.load(saved)
+        result = evaluate_network(network, images, saved.class_names, split=name)
     folder = out or saved.path.parent / f"evaluation-{name}"
     _write(result, folder, overwrite=overwrite)
     text = json.dumps(result.to_dict(), indent=2) if as_json else None
@@ -96,6 +92,8 @@ def evaluate(
 
 def format_evaluation(result: Evaluation, folder: Path) -> str:
     """Return an evaluation as text, ending with the two lines of the course text."""
+    from cnncli.evaluation.scores import course_lines
+
     low, high = result.interval
     names = [printable(score.name) for score in result.classes]
     width = max(len("class"), *map(len, names))
@@ -112,12 +110,12 @@ def format_evaluation(result: Evaluation, folder: Path) -> str:
         f"95 % interval of the accuracy  {low:.4f} to {high:.4f}\n\n"
         f"{'class':<{width}}  precision  recall      f1  images\n{rows}\n\n"
         f"files in {folder}\n"
-        f"{result.counts}"
+        f"{course_lines(result.correct, result.incorrect)}"
     )
 
 
 def _write(result: Evaluation, folder: Path, *, overwrite: bool) -> None:
-    from cnncli.evaluation.evaluate import evaluation_files
+    from cnncli.runs.results import evaluation_files
     from cnncli.system.files import write_new_file
 
     for name, content in evaluation_files(result).items():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cnncli.commands.options import file_path, overwrite_option
+from cnncli.commands.started import backend_started
 from cnncli.system.terminal import say
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ def feature_maps(
       cnncli feature-maps runs/fashion-mnist --index 3
       cnncli feature-maps runs/fashion-mnist --image shoe.png --arrays shoe.npz
     """
-    from cnncli.backend.start import native_stderr_in_log, start_tensorflow
     from cnncli.experiment.memory import check_memory_to_predict
+    from cnncli.explain.activations import layer_activations
     from cnncli.modelfile.file import open_model
     from cnncli.system.files import write_new_file
 
@@ -65,12 +66,8 @@ def feature_maps(
     saved = open_model(model)
     check_memory_to_predict(saved, batch_size=1)
     pixels, title, tag = _load_image(saved, index or 0, image)
-    with native_stderr_in_log():
-        start_tensorflow(saved.config)
-        from cnncli.backend.network import load_network
-        from cnncli.explain.activations import layer_activations
-
-        activations = layer_activations(load_network(saved), pixels)
+    with backend_started(saved.config) as backend:
+        activations = layer_activations(backend.load(saved), pixels)
     out = out or saved.path.parent / f"feature_maps_{tag}.png"
     picture = _draw(saved, pixels, activations, title)
     write_new_file(out, picture, overwrite=overwrite)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from cnncli.commands.options import file_path, json_option, set_option
+from cnncli.commands.started import backend_started
 
 
 @click.command()
@@ -25,16 +26,14 @@ def summary(
     (kernel height * kernel width * channels in + 1) * channels out. The
     multiply-accumulates are those of convolutions and dense layers, for one image.
     """
-    from cnncli.commands.network import format_summary, summarize
+    from cnncli.architecture.table import format_summary
+    from cnncli.commands.network import summarize
 
     if keras and as_json:
         raise click.UsageError("--keras and --json exclude each other")
     network = summarize(path, overrides)
     if keras:
-        from cnncli.backend.start import native_stderr_in_log, start_tensorflow
-
-        with native_stderr_in_log():
-            start_tensorflow(network.config)
+        with backend_started(network.config):
             from cnncli.backend.build import build_model
 
             model = build_model(network.config, network.image_shape)

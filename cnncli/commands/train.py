@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,12 +16,14 @@ from cnncli.commands.options import (
     quiet_option,
     set_option,
 )
+from cnncli.commands.started import backend_started
 from cnncli.errors import printable
 from cnncli.system.terminal import say
 
 if TYPE_CHECKING:
     from cnncli.experiment.load import Experiment
     from cnncli.runs.folder import RunFolder
+    from cnncli.runs.results import RunResult
     from cnncli.runs.state import State
 
 _SMOKE_TRAIN_IMAGES = 256
@@ -95,12 +97,14 @@ def train(
             result = _resume(experiment, folder, profile=profile, quiet=quiet)
         else:
             result = _run(experiment, folder, None, profile=profile, quiet=quiet)
-    click.echo(json.dumps(result, indent=2) if as_json else format_run(result))
+    click.echo(
+        json.dumps(result.to_dict(), indent=2) if as_json else format_run(result)
+    )
 
 
 def _resume(
     experiment: Experiment, folder: RunFolder, *, profile: bool, quiet: bool
-) -> dict[str, Any]:
+) -> RunResult:
     """Go on with the run in the folder, unless it is complete."""
     from cnncli.runs.resume import finished_result, load_resumable
 
@@ -109,7 +113,8 @@ def _resume(
     if result is None:
         return _run(experiment, folder, state, profile=profile, quiet=quiet)
     if not quiet:
-        say(f"{folder.path}: complete {state.fit.position}; nothing to resume")
+        position = state.progress.position
+        say(f"{folder.path}: complete {position}; nothing to resume")
     return result
 
 
@@ -120,26 +125,28 @@ def _run(
     *,
     profile: bool,
     quiet: bool,
-) -> dict[str, Any]:
+) -> RunResult:
     """Run an experiment with its progress on stderr."""
-    from cnncli.backend.start import native_stderr_in_log, start_tensorflow
+    from cnncli.backend.start import start
     from cnncli.commands.progress import open_progress
+    from cnncli.runs.run import run
+    from cnncli.system.stderr import native_stderr_in_log
     from cnncli.training.watchers import Watcher, Watchers
 
     curves = experiment.config.training.tensorboard
     with native_stderr_in_log() as log, open_progress(quiet=quiet) as progress:
         progress.status("starting TensorFlow")
-        start_tensorflow(experiment.config)
-        from cnncli.runs.run import run
-        from cnncli.training.tensorboard import ScalarCurves, StepProfile
-
+        backend = start(experiment.config, lean=True)
         watchers: list[Watcher] = [progress]
-        if curves:
-            add = state is not None
-            watchers.append(ScalarCurves(folder / "tensorboard", add=add))
-        if profile:
-            watchers.append(StepProfile(folder / "profile"))
-        result = run(experiment, folder, Watchers(*watchers), log, state)
+        if profile or curves:
+            from cnncli.training.tensorboard import ScalarCurves, StepProfile
+
+            if curves:
+                add = state is not None
+                watchers.append(ScalarCurves(folder / "tensorboard", add=add))
+            if profile:
+                watchers.append(StepProfile(folder / "profile"))
+        result = run(experiment, folder, backend, Watchers(*watchers), log, state)
     if profile or curves:
         say(f"open it with: tensorboard --logdir {folder.path}")
     return result
@@ -154,16 +161,14 @@ def _require_tensorboard(wanted_by: str) -> None:
 
 def _dry_run(experiment: Experiment, out: Path) -> str:
     """Build the network in Keras and return what would be done."""
-    from cnncli.backend.start import native_stderr_in_log, start_tensorflow
-    from cnncli.commands.network import format_summary
+    from cnncli.architecture.table import format_summary
     from cnncli.data.audit import suspicions
     from cnncli.data.dataset import load_splits
 
     splits = load_splits(experiment.config, experiment.data)
     for suspicion in suspicions(splits, experiment.data.class_names):
         say(f"warning: {suspicion}")
-    with native_stderr_in_log():
-        start_tensorflow(experiment.config)
+    with backend_started(experiment.config):
         from cnncli.backend.build import build_model
 
         build_model(experiment.config, experiment.data.image_shape)
@@ -174,24 +179,20 @@ def _dry_run(experiment: Experiment, out: Path) -> str:
     )
 
 
-def format_run(result: dict[str, Any]) -> str:
-    """Return the result of a run, ending with the two lines of the course text.
+def format_run(result: RunResult) -> str:
+    """Return a run's result as text, ending with the two lines of the course text."""
+    from cnncli.evaluation.scores import course_lines
 
-    Args:
-        result: As ``--json`` prints it.
-    """
-    evaluation = result["evaluation"]
+    evaluation = result.evaluation
     low, high = evaluation["accuracy_interval"]
-    epochs = result["epochs"]
-    early = ", stopped early" if result["stopped_early"] else ""
+    early = ", stopped early" if result.stopped_early else ""
     return (
-        f"trained      {epochs} epoch{'s' * (epochs != 1)}{early}, weights of epoch "
-        f"{result['kept_epoch']}, {result['seconds']:.1f} s\n"
+        f"trained      {result.epochs} epoch{'s' * (result.epochs != 1)}{early}, "
+        f"weights of epoch {result.kept_epoch}, {result.seconds:.1f} s\n"
         f"test         accuracy {evaluation['accuracy']:.4f} (95 % interval {low:.4f} "
         f"to {high:.4f}), loss {evaluation['loss']:.4f}\n"
-        f"run folder   {printable(result['run_folder'])}\n"
-        f"Correct predicted classes: {evaluation['correct']}\n"
-        f"Incorrect predicted classes: {evaluation['incorrect']}"
+        f"run folder   {printable(result.run_folder)}\n"
+        f"{course_lines(evaluation['correct'], evaluation['incorrect'])}"
     )
 
 

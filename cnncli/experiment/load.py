@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnncli.architecture import LayerRow, check_network
-from cnncli.backend.start import available_threads
 from cnncli.config.document import Document, read_document
 from cnncli.config.overrides import override
 from cnncli.config.problems import KeyPath, Problem
@@ -25,6 +24,7 @@ from cnncli.config.validation import T, validate
 from cnncli.data.counts import resolve_count
 from cnncli.data.sources import DataInfo, describe_source, source_folder
 from cnncli.errors import ConfigError, DataError
+from cnncli.system.processor import available_threads
 
 
 @dataclass(frozen=True)

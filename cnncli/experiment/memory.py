@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnncli.architecture import trace_network
-from cnncli.backend.start import batch_parts
+from cnncli.architecture.batches import PREDICTION_BATCH, batch_parts
 from cnncli.config.schema import Best
 from cnncli.data.counts import resolve_count
 from cnncli.errors import DataError, TrainingError
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from cnncli.experiment.load import Experiment
     from cnncli.modelfile.file import ModelFile
 
-PREDICTION_BATCH = 64  # as in cnncli.backend.network, which would import TensorFlow
 _FLOAT = 4  # bytes of a weight
 _TENSORFLOW = 250_000_000  # bytes that it takes before there is any network
 _LIBRARIES = 1_200_000_000  # bytes of address space that its libraries are mapped to

@@ -1,16 +1,15 @@
-"""What every layer of a network makes of one image."""
+"""Activations: what every layer of a network makes of one image."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
 from cnncli.errors import TrainingError
 
 if TYPE_CHECKING:
-    from cnncli.backend.network import Network
+    from cnncli.backend.interface import Network
 
 
 def layer_activations(network: Network, image: np.ndarray) -> dict[str, np.ndarray]:
@@ -25,15 +24,11 @@ def layer_activations(network: Network, image: np.ndarray) -> dict[str, np.ndarr
         (1, units) for a vector, float32.
 
     Raises:
-        TrainingError: A layer gives values that are not finite.
+        TrainingError: An activation is not finite.
     """
-    model = network.model
-    layers = keras.Model(model.inputs, [layer.output for layer in model.layers])
-    outputs = layers(network.normalize(image[np.newaxis]), training=False)
-    activations = {
-        layer.name: np.asarray(output, np.float32)
-        for layer, output in zip(model.layers, outputs, strict=True)
-    }
+    names = [layer.name for layer in network.model.layers]
+    given = network.activations(image[np.newaxis])
+    activations = dict(zip(names, given, strict=True))
     for name, activation in activations.items():
         if not np.isfinite(activation).all():
             raise TrainingError(

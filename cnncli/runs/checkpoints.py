@@ -1,14 +1,13 @@
-"""Keeping the state of a run on the disk, and going on from it."""
+"""Checkpoints: the state of a run kept on the disk, and gone on from."""
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from cnncli.errors import ModelFileError, StoppedError
-from cnncli.runs.state import STATE_NAME, Fit, State, write_state
+from cnncli.errors import ModelFileError
+from cnncli.runs.state import STATE_NAME, State, write_state
 from cnncli.system.files import check_space
 from cnncli.training.fit import check_finite
 from cnncli.training.watchers import Watcher
@@ -16,21 +15,21 @@ from cnncli.training.watchers import Watcher
 if TYPE_CHECKING:
     import keras
 
+    from cnncli.backend.interface import TrainingSteps
     from cnncli.runs.folder import RunFolder
-    from cnncli.system.signals import StopRequest
+    from cnncli.training.progress import TrainingProgress
 
 SECONDS_BETWEEN_STATES = 30.0
 
 
 class Checkpoints(Watcher):
-    """Writes the state after each epoch, now and then within one, and to stop.
+    """Writes the state after each epoch, and now and then within one.
 
     Args:
         folder: The run's.
-        identity: As in ``State``.
+        identity: What must be the same for the run to go on; see ``State``.
         model: What is trained.
-        optimizer: Its optimizer, built.
-        request: Says when to stop.
+        steps: Its training steps.
     """
 
     def __init__(
@@ -38,39 +37,39 @@ class Checkpoints(Watcher):
         folder: RunFolder,
         identity: dict[str, dict[str, Any]],
         model: keras.Model,
-        optimizer: keras.optimizers.Optimizer,
-        request: StopRequest,
+        steps: TrainingSteps,
     ) -> None:
         self._folder = folder
         self._identity = identity
         self._model = model
-        self._optimizer = optimizer
-        self._variables = [*model.variables, *optimizer.variables]
-        self._request = request
+        self._steps = steps
         self._written = 0.0
         self._whole_epochs = 0
 
-    def reached(self, fit: Fit) -> None:
+    def reached(self, progress: TrainingProgress) -> None:
         """Write the state if it is time to.
 
         Raises:
             OutputError: It can't be written.
-            StoppedError: A signal has asked for it; the state is written.
             TrainingError: A weight is not finite; the last good state stays.
         """
         elapsed = time.monotonic() - self._written
-        if fit.step == 0 or self._request.signal or elapsed > SECONDS_BETWEEN_STATES:
-            self.write(fit)
-        stop_if_asked(self._request, self._folder, fit)
+        if progress.step == 0 or elapsed > SECONDS_BETWEEN_STATES:
+            self.write(progress)
 
-    def write(self, fit: Fit) -> None:
-        """Write the state."""
-        if fit.step:
-            rate = float(self._optimizer.learning_rate)
-            check_finite(self._model, fit.epoch, rate, {})
-        variables = [(variable.path, variable.numpy()) for variable in self._variables]
-        write_state(self._folder / STATE_NAME, State(self._identity, fit, variables))
-        self._note(fit)
+    def write(self, progress: TrainingProgress) -> None:
+        """Write the state.
+
+        Raises:
+            OutputError: It can't be written.
+            TrainingError: A weight is not finite; the last good state stays.
+        """
+        if progress.step:
+            rate = self._steps.learning_rate
+            check_finite(self._model, progress.epoch, rate, {})
+        state = State(self._identity, progress, self._steps.variables())
+        write_state(self._folder / STATE_NAME, state)
+        self._note(progress)
 
     def last_good_state(self) -> str:
         """Return how a run that diverged can still end well; empty if it can't."""
@@ -81,49 +80,36 @@ class Checkpoints(Watcher):
             f"{self._folder.resume_command} --set training.epochs={self._whole_epochs}"
         )
 
-    def restore(self, state: State) -> Fit:
-        """Give model and optimizer the variables of a state; return how far it is.
+    def restore(self, state: State) -> None:
+        """Give model and optimizer the variables of a state.
 
         Raises:
             ModelFileError: They are not the variables of this model and optimizer.
         """
-        wanted = [(v.path, tuple(v.shape)) for v in self._variables]
         found = [(path, value.shape) for path, value in state.variables]
-        if wanted != found:
+        if self._steps.shapes() != found:
             raise ModelFileError(
                 f"{self._folder / STATE_NAME}: the variables in it are not those of "
                 "the config's network and optimizer; start the run anew with "
                 "--overwrite"
             )
-        for variable, (_, value) in zip(self._variables, state.variables, strict=True):
-            variable.assign(value)
-        self._note(state.fit)
-        return state.fit
+        self._steps.assign([value for _, value in state.variables])
+        self._note(state.progress)
 
     def check_space(self, more: int) -> None:
         """Refuse to start where the disk has no room for what the run will write.
 
         Args:
             more: Bytes of all files but the state.
+
+        Raises:
+            OutputError: There is no room, or the process may not write such files.
         """
-        state = sum(int(np.prod(v.shape)) * 4 for v in self._variables)
+        state = 4 * sum(math.prod(shape) for _, shape in self._steps.shapes())
         # While a new state is written, the one before it is still there.
         check_space(self._folder.path, total=2 * state + more, largest=state)
 
-    def _note(self, fit: Fit) -> None:
+    def _note(self, progress: TrainingProgress) -> None:
         """Note that the state on the disk is this one."""
         self._written = time.monotonic()
-        self._whole_epochs = 0 if fit.step else len(fit.history)
-
-
-def stop_if_asked(request: StopRequest, folder: RunFolder, fit: Fit) -> None:
-    """Stop if a signal has asked for it; the state is on the disk.
-
-    Raises:
-        StoppedError: It has.
-    """
-    if request.signal:
-        raise StoppedError(
-            request.signal,
-            f"stopped {fit.position}; go on with: {folder.resume_command}",
-        )
+        self._whole_epochs = 0 if progress.step else len(progress.history)

@@ -1,4 +1,4 @@
-"""How a run ends: noted in its folder, with the way to go on where there is one."""
+"""Endings of a run: noted in its folder, with the way to go on where there is one."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
-
-import tensorflow as tf
 
 from cnncli.errors import (
     ConfigError,
@@ -22,6 +20,8 @@ from cnncli.system.files import write_file
 
 if TYPE_CHECKING:
     from cnncli.runs.folder import RunFolder
+    from cnncli.system.signals import StopRequest
+    from cnncli.training.progress import TrainingProgress
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def ending_noted(folder: RunFolder, log: BinaryIO) -> Iterator[None]:
             raise
         message = f"stopped; go on with: {folder.resume_command}"
         raise StoppedError(signal.SIGINT, message) from error
-    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+    except MemoryError as error:
         _note_end(folder, log, "failed", reason="memory ran out")
         raise TrainingError(
             "memory ran out; close other programs, then go on with: "
@@ -67,6 +67,21 @@ def ending_noted(folder: RunFolder, log: BinaryIO) -> Iterator[None]:
     except Exception as error:
         _note_end(folder, log, "failed", reason=str(error).partition("\n")[0])
         raise
+
+
+def stop_if_asked(
+    request: StopRequest, folder: RunFolder, progress: TrainingProgress
+) -> None:
+    """Stop if a signal has asked for it; the state is on the disk.
+
+    Raises:
+        StoppedError: It has.
+    """
+    if request.signal:
+        raise StoppedError(
+            request.signal,
+            f"stopped {progress.position}; go on with: {folder.resume_command}",
+        )
 
 
 def write_log(folder: RunFolder, log: BinaryIO) -> None:

@@ -1,32 +1,92 @@
-"""What a run leaves beside its notes: model, history, summary, evaluation."""
+"""Results of a run: what is said of it, and the files beside its notes.
+
+pandas and Matplotlib are imported when files are written: after training, when they can
+take the place of the training images in memory.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Self
 
-import pandas as pd
-
-from cnncli.backend.build import compile_model
-from cnncli.commands.network import format_summary
-from cnncli.evaluation.evaluate import evaluation_files
-from cnncli.modelfile.file import MODEL_NAME, ModelFile, save_model
-from cnncli.plots.history import plot_history
+from cnncli.architecture.table import format_summary
+from cnncli.modelfile.check import MODEL_NAME
+from cnncli.modelfile.file import ModelFile
 from cnncli.system.files import write_file
 
 if TYPE_CHECKING:
-    from cnncli.backend.network import Network
+    from cnncli.backend.interface import Backend, Network
+    from cnncli.config import Config
     from cnncli.evaluation.evaluate import Evaluation
     from cnncli.experiment.load import Experiment
     from cnncli.runs.folder import RunFolder
-    from cnncli.runs.state import Fit
+    from cnncli.training.progress import TrainingProgress
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run went; the attributes are the keys of ``train --json``.
+
+    Attributes:
+        run_folder: Where its files are.
+        epochs: How many epochs were trained.
+        kept_epoch: The epoch, from 1, whose weights the model has.
+        stopped_early: Whether early stopping ended it.
+        seconds: How long it took.
+        history: One row an epoch; see ``TrainingProgress``.
+        evaluation: That of the test images, as ``metrics.json`` says it.
+    """
+
+    run_folder: str
+    epochs: int
+    kept_epoch: int
+    stopped_early: bool
+    seconds: float
+    history: list[dict[str, float]]
+    evaluation: dict[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        folder: RunFolder,
+        progress: TrainingProgress,
+        config: Config,
+        seconds: float,
+        evaluation: dict[str, Any],
+    ) -> Self:
+        """Return the result of a run that is over.
+
+        Args:
+            folder: The run's.
+            progress: How training went.
+            config: The run's.
+            seconds: How long it took.
+            evaluation: What ``metrics.json`` says.
+        """
+        epochs = len(progress.history)
+        return cls(
+            run_folder=str(folder.path),
+            epochs=epochs,
+            kept_epoch=progress.kept_epoch,
+            stopped_early=epochs < config.training.epochs,
+            seconds=round(seconds, 3),
+            history=progress.history,
+            evaluation=evaluation,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what ``train --json`` says; the keys are in the README."""
+        return {"schema": "cnncli.train/1", **asdict(self)}
 
 
 def write_results(
     experiment: Experiment,
     folder: RunFolder,
+    backend: Backend,
     network: Network,
-    data: dict[str, Any],
-    fitted: Fit,
+    fingerprints: dict[str, str],
+    history: list[dict[str, float]],
     evaluation: Evaluation,
 ) -> None:
     """Write what a run leaves: the model, its history, its summary, its evaluation.
@@ -34,28 +94,62 @@ def write_results(
     Args:
         experiment: What was run.
         folder: The run folder.
+        backend: The one that built the network.
         network: Trained.
-        data: What the manifest says of the images.
-        fitted: How training went.
+        fingerprints: Digests of the data set's pools.
+        history: One row an epoch.
         evaluation: Of the test images.
 
     Raises:
         OutputError: A file can't be written.
     """
-    compile_model(network.model, experiment.config)
-    saved = ModelFile(
+    described = ModelFile(
         folder / MODEL_NAME,
         experiment.config,
         experiment.data.class_names,
         experiment.data.image_shape,
         network.normalization,
-        data["fingerprints"],
+        fingerprints,
     )
-    save_model(saved, network.model)
-    history = pd.DataFrame(fitted.history)
-    write_file(folder / "history.csv", history.to_csv(index=False))
-    write_file(folder / "history.png", plot_history(history))
+    backend.save(described, network)
+    _write_history(folder, history)
     summary = format_summary(experiment.rows, experiment.data.image_shape)
     write_file(folder / "summary.txt", summary + "\n")
     for name, content in evaluation_files(evaluation).items():
         write_file(folder / name, content)
+
+
+def evaluation_files(evaluation: Evaluation) -> dict[str, bytes | str]:
+    """Return the files that an evaluation makes, by their names."""
+    import numpy as np
+    import pandas as pd
+
+    from cnncli.plots.confusion_matrix import plot_confusion_matrix
+
+    names = [score.name for score in evaluation.classes]
+    texts = np.array(names, dtype=object)
+    predictions = pd.DataFrame(
+        {
+            "index": evaluation.indices,
+            "true": texts[evaluation.true],
+            "predicted": texts[evaluation.predicted],
+            "probability": evaluation.probability,
+        }
+    )
+    return {
+        "metrics.json": json.dumps(evaluation.to_dict(), indent=2) + "\n",
+        "predictions.csv": predictions.to_csv(index=False),
+        "confusion_matrix.png": plot_confusion_matrix(
+            evaluation.confusion_matrix, names
+        ),
+    }
+
+
+def _write_history(folder: RunFolder, rows: list[dict[str, float]]) -> None:
+    import pandas as pd
+
+    from cnncli.plots.history import plot_history
+
+    history = pd.DataFrame(rows)
+    write_file(folder / "history.csv", history.to_csv(index=False))
+    write_file(folder / "history.png", plot_history(history))

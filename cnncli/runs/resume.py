@@ -1,4 +1,4 @@
-"""Whether a run can go on exactly: what must be the same, and what may change."""
+"""Resuming a run exactly: what must be the same for it, and what may change."""
 
 from __future__ import annotations
 
@@ -6,24 +6,40 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from cnncli import __version__
+from cnncli.architecture.batches import batch_parts
 from cnncli.config import config_to_json
 from cnncli.config.schema import CosineDecay
 from cnncli.errors import ConfigError
+from cnncli.runs.results import RunResult
 from cnncli.runs.state import STATE_NAME, State, read_state
 from cnncli.system.files import read_json
 from cnncli.training.schedules import is_over
 
 if TYPE_CHECKING:
     from cnncli.config import Config
+    from cnncli.data.dataset import Splits
     from cnncli.runs.folder import RunFolder
-    from cnncli.runs.state import Fit
 
 _EPOCHS = "training.epochs"
 
 
-def config_identity(config: Config) -> dict[str, Any]:
-    """Return a config's values by their key paths."""
-    return flattened(json.loads(config_to_json(config)))
+def run_identity(
+    config: Config, splits: Splits, runtime: dict[str, object]
+) -> dict[str, dict[str, Any]]:
+    """Return what must be the same for a run to go on exactly, in sections.
+
+    Args:
+        config: The run's.
+        splits: Its images.
+        runtime: What the backend says of itself.
+    """
+    parts = batch_parts(config)
+    return {
+        "config": _config_identity(config),
+        "runtime": _flattened({"cnncli": __version__, "batch_parts": parts, **runtime}),
+        "images": {**splits.fingerprints, "split": splits.indices_digest},
+    }
 
 
 def load_resumable(folder: RunFolder, config: Config) -> State:
@@ -38,8 +54,8 @@ def load_resumable(folder: RunFolder, config: Config) -> State:
         ModelFileError: There is no state, or it is damaged.
     """
     state = read_state(folder / STATE_NAME)
-    before, now = dict(state.identity["config"]), config_identity(config)
-    begun = len(state.fit.history) + (state.fit.step > 0)
+    before, now = dict(state.identity["config"]), _config_identity(config)
+    begun = len(state.progress.history) + (state.progress.step > 0)
     before[_EPOCHS] = max(begun, now[_EPOCHS])
     check_same(folder, before, now)
     return state
@@ -74,8 +90,8 @@ def check_same(
 
 def finished_result(
     folder: RunFolder, state: State, config: Config
-) -> dict[str, Any] | None:
-    """Return the result of a run that is complete, as ``train --json`` printed it.
+) -> RunResult | None:
+    """Return the result of a run that is complete.
 
     Args:
         folder: The run's.
@@ -86,46 +102,18 @@ def finished_result(
         Nothing if there is more to train, or if a file of the run is missing.
     """
     manifest = folder.manifest()
-    fit = state.fit
+    progress = state.progress
     is_complete = (
         manifest.get("status") == "finished"
         and (folder / "model.h5").is_file()
-        and is_over(config.training, fit.history)
+        and is_over(config.training, progress.history)
     )
     if not is_complete:
         return None
     evaluation = read_json(folder / "metrics.json")
     if evaluation is None:
         return None
-    return run_result(folder, fit, config, manifest["seconds"], evaluation)
-
-
-def run_result(
-    folder: RunFolder,
-    fit: Fit,
-    config: Config,
-    seconds: float,
-    evaluation: dict[str, Any],
-) -> dict[str, Any]:
-    """Return what ``train --json`` says; the keys are in the README.
-
-    Args:
-        folder: The run's.
-        fit: How far training has come, which is to its end.
-        config: The run's.
-        seconds: How long it took.
-        evaluation: What ``metrics.json`` says.
-    """
-    return {
-        "schema": "cnncli.train/1",
-        "run_folder": str(folder.path),
-        "epochs": len(fit.history),
-        "kept_epoch": fit.kept_epoch,
-        "stopped_early": len(fit.history) < config.training.epochs,
-        "seconds": round(seconds, 3),
-        "history": fit.history,
-        "evaluation": evaluation,
-    }
+    return RunResult.of(folder, progress, config, manifest["seconds"], evaluation)
 
 
 def extension_warning(state: State, config: Config) -> str | None:
@@ -139,7 +127,7 @@ def extension_warning(state: State, config: Config) -> str | None:
     )
 
 
-def flattened(value: Any, path: str = "") -> dict[str, Any]:
+def _flattened(value: Any, path: str = "") -> dict[str, Any]:
     """Return nested mappings and lists as one mapping from dotted paths to scalars."""
     if isinstance(value, dict):
         items = list(value.items())
@@ -149,8 +137,13 @@ def flattened(value: Any, path: str = "") -> dict[str, Any]:
         return {path: value}
     flat: dict[str, Any] = {}
     for key, inner in items:
-        flat |= flattened(inner, f"{path}.{key}" if path else str(key))
+        flat |= _flattened(inner, f"{path}.{key}" if path else str(key))
     return flat
+
+
+def _config_identity(config: Config) -> dict[str, Any]:
+    """Return a config's values by their key paths."""
+    return _flattened(json.loads(config_to_json(config)))
 
 
 def _shown(values: Mapping[str, Any], key: str) -> str:

@@ -3,40 +3,31 @@
 from __future__ import annotations
 
 import gc
-import subprocess
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from cnncli import __version__
-from cnncli.backend.build import build_optimizer
-from cnncli.backend.network import Network, build_network
-from cnncli.backend.start import batch_parts, describe_runtime
-from cnncli.backend.steps import TrainingSteps
 from cnncli.config import config_to_yaml
 from cnncli.data.audit import suspicions
-from cnncli.data.dataset import Splits, load_splits
+from cnncli.data.dataset import Images, Splits, load_splits
 from cnncli.errors import TrainingError
-from cnncli.modelfile.file import MODEL_NAME, file_digest
-from cnncli.runs.checkpoints import Checkpoints, stop_if_asked
-from cnncli.runs.endings import ending_noted, write_log
-from cnncli.runs.resume import (
-    check_same,
-    config_identity,
-    extension_warning,
-    flattened,
-    run_result,
-)
-from cnncli.runs.state import Fit
-from cnncli.system.signals import stop_request
+from cnncli.evaluation.evaluate import evaluate
+from cnncli.runs.checkpoints import Checkpoints
+from cnncli.runs.endings import ending_noted, stop_if_asked, write_log
+from cnncli.runs.manifest import first_manifest, last_manifest
+from cnncli.runs.results import RunResult, write_results
+from cnncli.runs.resume import check_same, extension_warning, run_identity
+from cnncli.system.signals import StopRequest, stop_request
 from cnncli.training.fit import fit
+from cnncli.training.progress import TrainingProgress
 from cnncli.training.watchers import Watchers
 
 if TYPE_CHECKING:
+    from cnncli.backend.interface import Backend, Network
     from cnncli.config import Config
     from cnncli.experiment.load import Experiment
     from cnncli.runs.folder import RunFolder
     from cnncli.runs.state import State
-    from cnncli.system.signals import StopRequest
     from cnncli.training.watchers import Watcher
 
 _BYTES_A_PREDICTION = 64
@@ -46,155 +37,149 @@ _BYTES_OF_REPORTS = 2_000_000
 def run(
     experiment: Experiment,
     folder: RunFolder,
-    progress: Watcher,
+    backend: Backend,
+    watcher: Watcher,
     log: BinaryIO,
     state: State | None = None,
-) -> dict[str, Any]:
-    """Train, evaluate and write everything down. TensorFlow has been started.
+) -> RunResult:
+    """Train, evaluate and write everything down.
 
     Args:
         experiment: What to run.
         folder: Where to; it is claimed for this run.
-        progress: Is told how it goes.
+        backend: Started for the experiment's config.
+        watcher: Is told how it goes.
         log: What libraries wrote to stderr; a copy goes to the run folder.
         state: Where to go on from; without one, the run begins.
-
-    Returns:
-        See ``run_result``.
 
     Raises:
         ConfigError: The run in the folder can't go on here exactly.
         DataError: The images can't be read or split.
         ModelFileError: The state doesn't fit the network.
         OutputError: A file can't be written.
-        StoppedError: A signal has asked for it.
+        StoppedError: A signal has asked to stop.
         TrainingError: Training diverged, or memory ran out.
     """
     started = time.perf_counter()
     config = experiment.config
+    runtime = backend.describe()
     if state is None:
-        folder.start(config_to_yaml(config), _first_manifest(experiment))
+        folder.start(config_to_yaml(config), first_manifest(config, runtime))
     with ending_noted(folder, log):
-        progress.status("reading images")
-        splits = load_splits(config, experiment.data)
-        classes = experiment.data.class_names
-        for suspicion in suspicions(splits, classes):
-            progress.warn(suspicion)
-        network = build_network(
-            config, experiment.data.image_shape, len(classes), splits.normalization
-        )
         with stop_request() as request:
-            fitted = _fit(experiment, folder, network, splits, progress, request, state)
-            test, data = splits.test, splits.describe()
-            # pandas and Matplotlib take the place of the training images.
-            del splits
-            gc.collect()
-            from cnncli.evaluation.evaluate import evaluate
-            from cnncli.runs.results import write_results
-
-            progress.status("evaluating")
-            evaluation = evaluate(network, test, classes, split="test")
-            stop_if_asked(request, folder, fitted)
-        progress.status("writing the run folder")
-        write_results(experiment, folder, network, data, fitted, evaluation)
+            trained = _train(experiment, folder, backend, watcher, request, state)
+            gc.collect()  # the training images
+            watcher.status("evaluating")
+            evaluation = evaluate(
+                trained.network,
+                trained.test,
+                experiment.data.class_names,
+                split="test",
+            )
+            stop_if_asked(request, folder, trained.progress)
+        watcher.status("writing the run folder")
+        write_results(
+            experiment,
+            folder,
+            backend,
+            trained.network,
+            trained.data["fingerprints"],
+            trained.progress.history,
+            evaluation,
+        )
         write_log(folder, log)
         seconds = time.perf_counter() - started
-        folder.finish("finished", **_last_manifest(folder, data, fitted, seconds))
-    return run_result(folder, fitted, config, seconds, evaluation.to_dict())
+        manifest = last_manifest(folder, trained.data, trained.progress, seconds)
+        folder.finish("finished", **manifest)
+    return RunResult.of(folder, trained.progress, config, seconds, evaluation.to_dict())
 
 
-def _fit(
+@dataclass(frozen=True)
+class _Trained:
+    """What is left of training; the training images are not."""
+
+    network: Network
+    progress: TrainingProgress
+    test: Images
+    data: dict[str, Any]
+
+
+def _train(
     experiment: Experiment,
     folder: RunFolder,
-    network: Network,
-    splits: Splits,
-    progress: Watcher,
+    backend: Backend,
+    watcher: Watcher,
     request: StopRequest,
     state: State | None,
-) -> Fit:
-    """Train, from the beginning or from a state on, and keep the state on the disk."""
-    config = experiment.config
-    optimizer = build_optimizer(config.training)
-    steps = TrainingSteps(network, optimizer, splits.train, config.training.batch_size)
-    identity = _identity(config, splits)
-    checkpoints = Checkpoints(folder, identity, network.model, optimizer, request)
-    checkpoints.check_space(_other_bytes(network, splits))
+) -> _Trained:
+    """Read the images and train, from the beginning or from a state on.
+
+    Raises:
+        StoppedError: A signal has asked to stop; the state is on the disk.
+        TrainingError: Training diverged, with how to keep what was good.
+    """
+    config, data = experiment.config, experiment.data
+    splits = _load_splits(experiment, watcher)
+    network = backend.build(
+        config, data.image_shape, len(data.class_names), splits.normalization
+    )
+    steps = backend.training_steps(network, splits.train, config.training)
+    identity = run_identity(config, splits, backend.describe())
+    checkpoints = Checkpoints(folder, identity, network.model, steps)
+    checkpoints.check_space(_other_bytes(experiment, splits))
     if state is None:
-        start = Fit()
-        checkpoints.write(start)
+        progress = TrainingProgress()
+        checkpoints.write(progress)
     else:
-        for section in ("runtime", "images"):
-            check_same(folder, state.identity[section], identity[section])
-        start = checkpoints.restore(state)
-        folder.go_on(config_to_yaml(config))
-        progress.note(f"going on {start.position}")
-        if warning := extension_warning(state, config):
-            progress.warn(warning)
+        progress = _go_on(folder, config, checkpoints, identity, state, watcher)
     try:
-        return fit(
+        is_over = fit(
             network,
             steps,
-            optimizer,
             splits.validation,
             config.training,
             seed=config.seed,
-            progress=Watchers(progress, checkpoints),
-            start=start,
+            watcher=Watchers(watcher, checkpoints),
+            request=request,
+            progress=progress,
         )
     except TrainingError as error:
         raise TrainingError(f"{error}{checkpoints.last_good_state()}") from error
+    if not is_over:
+        checkpoints.write(progress)
+        stop_if_asked(request, folder, progress)
+    return _Trained(network, progress, splits.test, splits.describe())
 
 
-def _identity(config: Config, splits: Splits) -> dict[str, dict[str, Any]]:
-    """Return what must be the same for a run to go on exactly."""
-    runtime = {"cnncli": __version__, "batch_parts": batch_parts(config)}
-    return {
-        "config": config_identity(config),
-        "runtime": flattened({**runtime, **describe_runtime()}),
-        "images": {**splits.fingerprints, "split": splits.indices_digest},
-    }
+def _load_splits(experiment: Experiment, watcher: Watcher) -> Splits:
+    """Read the images, and warn of what is suspicious about them."""
+    watcher.status("reading images")
+    splits = load_splits(experiment.config, experiment.data)
+    for suspicion in suspicions(splits, experiment.data.class_names):
+        watcher.warn(suspicion)
+    return splits
 
 
-def _other_bytes(network: Network, splits: Splits) -> int:
+def _go_on(
+    folder: RunFolder,
+    config: Config,
+    checkpoints: Checkpoints,
+    identity: dict[str, dict[str, Any]],
+    state: State,
+    watcher: Watcher,
+) -> TrainingProgress:
+    """Restore a state, if the run can go on from it exactly."""
+    for section in ("runtime", "images"):
+        check_same(folder, state.identity[section], identity[section])
+    checkpoints.restore(state)
+    folder.go_on(config_to_yaml(config))
+    watcher.note(f"going on {state.progress.position}")
+    if warning := extension_warning(state, config):
+        watcher.warn(warning)
+    return state.progress
+
+
+def _other_bytes(experiment: Experiment, splits: Splits) -> int:
     """Return about how many bytes a run writes beside its state."""
-    weights = 4 * int(network.model.count_params())
+    weights = 4 * sum(row.parameters for row in experiment.rows)
     return weights + _BYTES_A_PREDICTION * len(splits.test) + _BYTES_OF_REPORTS
-
-
-def _first_manifest(experiment: Experiment) -> dict[str, object]:
-    config = experiment.config
-    return {
-        "cnncli": __version__,
-        "name": config.name,
-        "seed": config.seed,
-        "batch_parts": batch_parts(config),
-        "git_commit": _git_commit(),
-        **describe_runtime(),
-    }
-
-
-def _last_manifest(
-    folder: RunFolder, data: dict[str, Any], fitted: Fit, seconds: float
-) -> dict[str, object]:
-    return {
-        "seconds": round(seconds, 3),
-        "epoch_seconds": [round(second, 3) for second in fitted.seconds],
-        "kept_epoch": fitted.kept_epoch,
-        "data": data,
-        "files": {MODEL_NAME: file_digest(folder / MODEL_NAME)},
-    }
-
-
-def _git_commit() -> str | None:
-    """Return the commit that the working folder is at, if it is under git."""
-    try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"],
-            capture_output=True,
-            check=True,
-            text=True,
-            timeout=10,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return described.stdout.strip()

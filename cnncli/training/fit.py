@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnncli.backend.network import Network, mean
 from cnncli.config.schema import Best
 from cnncli.errors import TrainingError
-from cnncli.runs.state import Fit
 from cnncli.training.schedules import is_over, kept_epoch, learning_rate
 
 if TYPE_CHECKING:
@@ -18,9 +16,11 @@ if TYPE_CHECKING:
 
     import keras
 
-    from cnncli.backend.steps import TrainingSteps
+    from cnncli.backend.interface import Network, TrainingSteps
     from cnncli.config.schema import Training
     from cnncli.data.dataset import Images
+    from cnncli.system.signals import StopRequest
+    from cnncli.training.progress import TrainingProgress
     from cnncli.training.watchers import Watcher
 
 _SECONDS_BETWEEN_REPORTS = 0.4
@@ -46,80 +46,85 @@ def epoch_order(seed: int, epoch: int, num_images: int) -> np.ndarray:
 def fit(
     network: Network,
     steps: TrainingSteps,
-    optimizer: keras.optimizers.Optimizer,
     validation: Images,
     training: Training,
     *,
     seed: int,
-    progress: Watcher,
-    start: Fit | None = None,
-) -> Fit:
+    watcher: Watcher,
+    request: StopRequest,
+    progress: TrainingProgress,
+) -> bool:
     """Train a network, and leave in it the weights that the config asks to keep.
 
     Args:
         network: What is trained.
         steps: Its training steps, on the training images.
-        optimizer: The one that ``steps`` use.
         validation: The images that are measured after each epoch.
         training: The training section of the config.
         seed: Decides the order of images.
-        progress: Is told of every epoch and, about twice a second, of the steps.
-        start: Where to go on from; model and optimizer have the variables that belong
-            to it.
+        watcher: Is told of every epoch and, about twice a second, of the steps.
+        request: May ask to stop; that is done between two steps.
+        progress: Where to go on from, to which the variables of model and optimizer
+            belong. It is kept up to date.
+
+    Returns:
+        Whether training is over; not if it was asked to stop before. Then the network
+        has the weights of the last step.
 
     Raises:
         TrainingError: The loss or a weight is no longer finite.
     """
-    result = start or Fit()
-    while not is_over(training, result.history):
-        epoch = result.epoch
-        rate = learning_rate(training, epoch, result.history)
-        optimizer.learning_rate = rate
-        progress.epoch_starts(epoch, training.epochs, steps.per_epoch)
-        order = epoch_order(seed, epoch, steps.num_images)
-        measured = _run_epoch(network, steps, order, result, progress, rate)
-        started = time.perf_counter()
-        _, values = network.predict(validation.pixels, validation.labels)
-        measured |= {f"val_{name}": mean(value) for name, value in values.items()}
-        check_finite(network.model, epoch, rate, measured)
-        row = {"epoch": epoch, **measured, "learning_rate": rate}
-        result.end_epoch(row, result.elapsed + time.perf_counter() - started)
-        _keep_weights(network.model, training, result)
-        progress.epoch_ends(row, result.seconds[-1])
-        progress.reached(result)
-    if result.kept_weights is not None:
-        network.model.set_weights(result.kept_weights)
-    return result
+    try:
+        while not is_over(training, progress.history):
+            epoch = progress.epoch
+            rate = learning_rate(training, epoch, progress.history)
+            steps.learning_rate = rate
+            watcher.epoch_starts(epoch, training.epochs, steps.per_epoch)
+            measured = _run_steps(network, steps, seed, watcher, request, progress)
+            if request.signal:
+                return False
+            measured |= _validated(network, validation, progress)
+            check_finite(network.model, epoch, rate, measured)
+            progress.end_epoch({"epoch": epoch, **measured, "learning_rate": rate})
+            _keep_weights(network.model, training, progress)
+            watcher.epoch_ends(progress.history[-1], progress.seconds[-1])
+            watcher.reached(progress)
+    finally:
+        watcher.training_ends()
+    if progress.kept_weights is not None:
+        network.model.set_weights(progress.kept_weights)
+    return True
 
 
-def _run_epoch(
+def _run_steps(
     network: Network,
     steps: TrainingSteps,
-    order: np.ndarray,
-    result: Fit,
-    progress: Watcher,
-    rate: float,
+    seed: int,
+    watcher: Watcher,
+    request: StopRequest,
+    progress: TrainingProgress,
 ) -> dict[str, float]:
     """Run what is left of an epoch in chunks that take as long as a report is due.
 
     Returns:
-        The mean of each measure over the epoch.
+        The mean of each measure over the steps of the epoch that are done.
     """
-    sums = np.zeros(len(steps.measures)) if result.sums is None else result.sums
-    means = _means(steps, sums, result.step)
+    order = epoch_order(seed, progress.epoch, steps.num_images)
+    sums = np.zeros(len(steps.measures)) if progress.sums is None else progress.sums
+    means = _means(steps, sums, progress.step)
     chunk = 1
-    while result.step < steps.per_epoch:
-        first, last = result.step, min(result.step + chunk, steps.per_epoch)
+    while progress.step < steps.per_epoch and not request.signal:
+        first, last = progress.step, min(progress.step + chunk, steps.per_epoch)
         started = time.perf_counter()
         sums = steps.run(order, first, last, sums)
         seconds = max(time.perf_counter() - started, 1e-6)
         means = _means(steps, sums, last)
         if not np.isfinite(sums).all():
-            check_finite(network.model, result.epoch, rate, means)
-        result.step, result.sums = last, sums
-        result.elapsed += seconds
-        progress.steps_end(last, means)
-        progress.reached(result)
+            check_finite(network.model, progress.epoch, steps.learning_rate, means)
+        progress.step, progress.sums = last, sums
+        progress.elapsed += seconds
+        watcher.steps_end(last, means)
+        watcher.reached(progress)
         fitting = int(_SECONDS_BETWEEN_REPORTS * (last - first) / seconds)
         chunk = max(1, min(fitting, 4 * chunk))
     return means
@@ -130,12 +135,24 @@ def _means(steps: TrainingSteps, sums: np.ndarray, step: int) -> dict[str, float
     return dict(zip(steps.measures, (sums / images).tolist(), strict=True))
 
 
-def _keep_weights(model: keras.Model, training: Training, result: Fit) -> None:
+def _validated(
+    network: Network, validation: Images, progress: TrainingProgress
+) -> dict[str, float]:
+    """Measure the validation images; note how long it took."""
+    started = time.perf_counter()
+    means = network.predict(validation.pixels, validation.labels).means()
+    progress.elapsed += time.perf_counter() - started
+    return {f"val_{name}": mean for name, mean in means.items()}
+
+
+def _keep_weights(
+    model: keras.Model, training: Training, progress: TrainingProgress
+) -> None:
     """Note which epoch is to be kept; remember its weights if better may not come."""
-    kept = kept_epoch(training.weights, result.history)
-    if kept == len(result.history) and isinstance(training.weights, Best):
-        result.kept_weights = model.get_weights()
-    result.kept_epoch = kept
+    kept = kept_epoch(training.weights, progress.history)
+    if kept == len(progress.history) and isinstance(training.weights, Best):
+        progress.kept_weights = model.get_weights()
+    progress.kept_epoch = kept
 
 
 def check_finite(

@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a run: curves of each epoch's figures, a profile."""
+"""TensorBoard's files: curves of each epoch's figures, a profile of some steps."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class StepProfile(Watcher):
         elif self._reports == self._LAST_REPORT:
             self._stop()
 
-    def status(self, doing: str) -> None:
-        """Stop, if not yet, when training is over."""
+    def training_ends(self) -> None:
+        """Stop, if the run had so few steps that this wasn't done yet."""
         self._stop()
 
     def _stop(self) -> None:

@@ -1,4 +1,4 @@
-"""Those who are told how a run goes."""
+"""Watchers: those who are told how a run goes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cnncli.runs.state import Fit
+    from cnncli.training.progress import TrainingProgress
 
 
 class Watcher:
@@ -30,8 +30,11 @@ class Watcher:
     def epoch_ends(self, row: Mapping[str, float], seconds: float) -> None:
         """Take note of an epoch's row of the history, and how long it took."""
 
-    def reached(self, fit: Fit) -> None:
+    def reached(self, progress: TrainingProgress) -> None:
         """Take note, between any two steps, of how far training has come."""
+
+    def training_ends(self) -> None:
+        """Take note that there are no more steps, also where training fails."""
 
 
 class Watchers(Watcher):
@@ -45,36 +48,41 @@ class Watchers(Watcher):
         self._watchers = watchers
 
     def status(self, doing: str) -> None:
-        """Pass it on."""
+        """Tell every watcher what is done now."""
         for watcher in self._watchers:
             watcher.status(doing)
 
     def note(self, message: str) -> None:
-        """Pass it on."""
+        """Tell every watcher what the user may want to know."""
         for watcher in self._watchers:
             watcher.note(message)
 
     def warn(self, message: str) -> None:
-        """Pass it on."""
+        """Tell every watcher what the user should know."""
         for watcher in self._watchers:
             watcher.warn(message)
 
     def epoch_starts(self, epoch: int, epochs: int, steps: int) -> None:
-        """Pass it on."""
+        """Tell every watcher that an epoch begins."""
         for watcher in self._watchers:
             watcher.epoch_starts(epoch, epochs, steps)
 
     def steps_end(self, step: int, means: Mapping[str, float]) -> None:
-        """Pass it on."""
+        """Tell every watcher which steps of the epoch are done."""
         for watcher in self._watchers:
             watcher.steps_end(step, means)
 
     def epoch_ends(self, row: Mapping[str, float], seconds: float) -> None:
-        """Pass it on."""
+        """Tell every watcher an epoch's row of the history."""
         for watcher in self._watchers:
             watcher.epoch_ends(row, seconds)
 
-    def reached(self, fit: Fit) -> None:
-        """Pass it on."""
+    def reached(self, progress: TrainingProgress) -> None:
+        """Tell every watcher how far training has come."""
         for watcher in self._watchers:
-            watcher.reached(fit)
+            watcher.reached(progress)
+
+    def training_ends(self) -> None:
+        """Tell every watcher that there are no more steps."""
+        for watcher in self._watchers:
+            watcher.training_ends()

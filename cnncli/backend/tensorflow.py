@@ -1,0 +1,104 @@
+"""TensorFlow as a backend."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+from typing import TYPE_CHECKING, cast
+
+import tensorflow as tf
+
+from cnncli.architecture.batches import batch_parts
+from cnncli.backend.build import build_model, compile_model, measure_functions
+from cnncli.backend.memory import memory_errors
+from cnncli.backend.network import TensorFlowNetwork
+from cnncli.backend.optimizer import build_fast_optimizer
+from cnncli.backend.steps import TensorFlowSteps
+from cnncli.modelfile.file import load_weights, save_model
+from cnncli.system.processor import processor_name
+
+if TYPE_CHECKING:
+    from cnncli.architecture import Shape
+    from cnncli.backend.interface import Network
+    from cnncli.config import Config
+    from cnncli.config.schema import Training
+    from cnncli.data.dataset import Images
+    from cnncli.data.normalization import Normalization
+    from cnncli.modelfile.file import ModelFile
+
+_PACKAGES = ("tensorflow", "keras", "numpy", "h5py", "pandas", "matplotlib")
+
+
+class TensorFlow:
+    """The backend; see ``cnncli.backend.interface.Backend``."""
+
+    @memory_errors()
+    def build(
+        self,
+        config: Config,
+        image_shape: Shape,
+        num_classes: int,
+        normalization: Normalization,
+    ) -> TensorFlowNetwork:
+        """Build the network of a config with fresh weights, which follow its seed.
+
+        Args:
+            config: A resolved config.
+            image_shape: (height, width, channels).
+            num_classes: How many classes the labels tell apart.
+            normalization: What is done to pixel values before the model sees them.
+        """
+        model = build_model(config, image_shape)
+        measures = measure_functions(config, num_classes)
+        parts = batch_parts(config)
+        return TensorFlowNetwork(model, normalization, measures, parts=parts)
+
+    @memory_errors()
+    def load(self, saved: ModelFile) -> TensorFlowNetwork:
+        """Build the network of a model file with the weights in it.
+
+        Raises:
+            ModelFileError: The weights don't fit the config, or aren't finite.
+        """
+        num_classes = len(saved.class_names)
+        network = self.build(
+            saved.config, saved.image_shape, num_classes, saved.normalization
+        )
+        load_weights(saved, network.model)
+        return network
+
+    def save(self, described: ModelFile, network: Network) -> None:
+        """Write a trained network to a model file, with which plain Keras can go on.
+
+        Raises:
+            OutputError: The file can't be written.
+        """
+        compile_model(network.model, described.config)
+        save_model(described, network.model)
+
+    @memory_errors()
+    def training_steps(
+        self, network: Network, images: Images, training: Training
+    ) -> TensorFlowSteps:
+        """Return the training steps of a network that this backend has built."""
+        built = cast("TensorFlowNetwork", network)
+        optimizer = build_fast_optimizer(training)
+        return TensorFlowSteps(built, optimizer, images, training.batch_size)
+
+    def describe(self) -> dict[str, object]:
+        """Return what decides a run's bits: versions, threads, machine, devices."""
+        return {
+            "python": platform.python_version(),
+            "versions": {package: version(package) for package in _PACKAGES},
+            "threads": {
+                "intra_op": tf.config.threading.get_intra_op_parallelism_threads(),
+                "inter_op": tf.config.threading.get_inter_op_parallelism_threads(),
+            },
+            "machine": f"{platform.system()} {platform.machine()}",
+            "processor": processor_name(),
+            "devices": [
+                device.device_type for device in tf.config.list_physical_devices()
+            ],
+            "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+        }

@@ -1,0 +1,67 @@
+"""``manifest.json``: what is known of a run when it begins, and when it has ended."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+from cnncli import __version__
+from cnncli.architecture.batches import batch_parts
+from cnncli.modelfile.check import MODEL_NAME, file_digest
+
+if TYPE_CHECKING:
+    from cnncli.config import Config
+    from cnncli.runs.folder import RunFolder
+    from cnncli.training.progress import TrainingProgress
+
+
+def first_manifest(config: Config, runtime: dict[str, object]) -> dict[str, object]:
+    """Return what is known before a run.
+
+    Args:
+        config: The run's.
+        runtime: What the backend says of itself.
+    """
+    return {
+        "cnncli": __version__,
+        "name": config.name,
+        "seed": config.seed,
+        "batch_parts": batch_parts(config),
+        "git_commit": _git_commit(),
+        **runtime,
+    }
+
+
+def last_manifest(
+    folder: RunFolder, data: dict[str, Any], progress: TrainingProgress, seconds: float
+) -> dict[str, object]:
+    """Return what is known after a run, beside what was known before.
+
+    Args:
+        folder: The run's, with the model in it.
+        data: What is to be said of the images.
+        progress: How training went.
+        seconds: How long the run took.
+    """
+    return {
+        "seconds": round(seconds, 3),
+        "epoch_seconds": [round(second, 3) for second in progress.seconds],
+        "kept_epoch": progress.kept_epoch,
+        "data": data,
+        "files": {MODEL_NAME: file_digest(folder / MODEL_NAME)},
+    }
+
+
+def _git_commit() -> str | None:
+    """Return the commit that the working folder is at, if it is under git."""
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"],
+            capture_output=True,
+            check=True,
+            text=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return described.stdout.strip()

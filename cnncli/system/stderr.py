@@ -1,0 +1,61 @@
+"""File descriptor 2, to which libraries write past Python, sent to a log."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, cast
+
+from cnncli.errors import OutputError
+
+
+@contextmanager
+def native_stderr_in_log() -> Iterator[BinaryIO]:
+    """Send what libraries write to file descriptor 2 to a log instead of the screen.
+
+    TensorFlow writes start-up lines there from C++, which no setting silences.
+    Python's ``sys.stderr`` still reaches the screen.
+
+    Yields:
+        The log, a temporary file that is gone after the block.
+
+    Raises:
+        OutputError: There is no place for temporary files.
+    """
+    screen = os.dup(2)
+    python_stderr = sys.stderr
+    with _temporary_file() as log:
+        os.dup2(log.fileno(), 2)
+        if _writes_to(python_stderr, 2):
+            sys.stderr = os.fdopen(
+                os.dup(screen), "w", buffering=1, errors="backslashreplace"
+            )
+        try:
+            yield log
+        finally:
+            if sys.stderr is not python_stderr:
+                sys.stderr.close()
+                sys.stderr = python_stderr
+            os.dup2(screen, 2)
+            os.close(screen)
+
+
+def _temporary_file() -> BinaryIO:
+    try:
+        return cast("BinaryIO", tempfile.TemporaryFile())
+    except OSError as error:
+        raise OutputError(
+            f"can't make a temporary file, as TensorFlow does too: {error.strerror}; "
+            "set TMPDIR to a folder that can be written"
+        ) from error
+
+
+def _writes_to(stream: object, descriptor: int) -> bool:
+    try:
+        return stream.fileno() == descriptor  # type: ignore[attr-defined,no-any-return]
+    except (AttributeError, OSError, ValueError, io.UnsupportedOperation):
+        return False
