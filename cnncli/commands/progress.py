@@ -1,4 +1,4 @@
-"""How a run goes, on stderr: a live bar in a terminal, a line an epoch elsewhere."""
+"""Progress of a run, on stderr: a live bar in a terminal, a line an epoch elsewhere."""
 
 from __future__ import annotations
 

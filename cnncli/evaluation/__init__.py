@@ -1,1 +1,4 @@
-"""What a network gets right, on which images."""
+"""Evaluation: which images a network is tried on, and what it gets right.
+
+Counts and scores need NumPy alone; files and pictures of them are a run's.
+"""

@@ -1,1 +1,1 @@
-"""What the layers of a network make of an image."""
+"""Explanations: what the layers of a network make of an image."""

@@ -1,1 +1,1 @@
-"""The pictures, in one style."""
+"""Pictures in one style, as bytes; whoever wants a file writes it."""

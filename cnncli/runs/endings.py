@@ -75,7 +75,7 @@ def stop_if_asked(
     """Stop if a signal has asked for it; the state is on the disk.
 
     Raises:
-        StoppedError: It has.
+        StoppedError: There was a signal.
     """
     if request.signal:
         raise StoppedError(

@@ -1,4 +1,4 @@
-"""How far training has come, between any two steps."""
+"""The progress of training, between any two steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens from epoch to epoch, as functions of the history alone.
+"""Schedules: what happens from epoch to epoch, as functions of the history alone.
 
 Learning rate, early stopping and the best epoch keep no state of their own: whoever has
 the history so far can work them out, which is what makes a run easy to continue.
