@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
@@ -22,6 +22,9 @@ import pytest
 from cnncli.data.sources import EMBEDDED_FOLDER
 from cnncli.modelfile.contents import DIGEST, RefusedError, read_contents
 from tests.test_imports import run
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
 
 COMMANDS = (
     ("evaluate", "model.h5"),
@@ -269,7 +272,7 @@ GADGETS: dict[str, tuple[Callable[[str], Edit], str]] = {
 
 
 @pytest.mark.parametrize("name", GADGETS)
-def test_what_keras_would_run_is_refused(model: Path, cli: Any, name: str) -> None:
+def test_what_keras_would_run_is_refused(model: Path, cli: Cli, name: str) -> None:
     edit, message = GADGETS[name]
     with edited(model) as file:
         edit(str(Path("marker").absolute()))(file)
@@ -517,7 +520,7 @@ STORED: dict[str, tuple[Edit, str]] = {
 
 
 @pytest.mark.parametrize("name", STORED)
-def test_what_a_model_never_holds_is_refused(model: Path, cli: Any, name: str) -> None:
+def test_what_a_model_never_holds_is_refused(model: Path, cli: Cli, name: str) -> None:
     edit, message = STORED[name]
     with edited(model) as file:
         edit(file)
@@ -525,7 +528,7 @@ def test_what_a_model_never_holds_is_refused(model: Path, cli: Any, name: str) -
     assert result.stderr == f"error: model.h5: {message}\n"
 
 
-def test_room_for_anything_else_is_refused(model: Path, cli: Any) -> None:
+def test_room_for_anything_else_is_refused(model: Path, cli: Cli) -> None:
     content = model.read_bytes()
     size = len(content) + 2**25
     end = size.to_bytes(8, "little")
@@ -554,7 +557,7 @@ WEIGHTS: dict[str, tuple[Edit, str]] = {
 
 @pytest.mark.parametrize("name", WEIGHTS)
 @pytest.mark.parametrize("command", COMMANDS[:2])
-def test_weights(model: Path, cli: Any, name: str, command: tuple[str, ...]) -> None:
+def test_weights(model: Path, cli: Cli, name: str, command: tuple[str, ...]) -> None:
     edit, message = WEIGHTS[name]
     with edited(model) as file:
         edit(file)
@@ -564,7 +567,7 @@ def test_weights(model: Path, cli: Any, name: str, command: tuple[str, ...]) -> 
     )
 
 
-def test_weights_that_give_no_probabilities(model: Path, cli: Any) -> None:
+def test_weights_that_give_no_probabilities(model: Path, cli: Cli) -> None:
     with edited(model) as file:
         attribute("cnncli_normalization", {"mean": [0.0], "deviation": [1e-300]})(file)
     result = cli("evaluate", "model.h5", exit_code=6)
@@ -575,7 +578,7 @@ def test_weights_that_give_no_probabilities(model: Path, cli: Any) -> None:
     )
 
 
-def test_weights_that_give_no_feature_maps(model: Path, cli: Any) -> None:
+def test_weights_that_give_no_feature_maps(model: Path, cli: Cli) -> None:
     with edited(model) as file:
         attribute("cnncli_normalization", {"mean": [0.0], "deviation": [1e-300]})(file)
     result = cli("feature-maps", "model.h5", exit_code=6)
@@ -588,7 +591,7 @@ def test_weights_that_give_no_feature_maps(model: Path, cli: Any) -> None:
 
 @pytest.mark.parametrize("command", ["evaluate", "feature-maps"])
 def test_other_images_than_those_of_the_data_set(
-    command: str, model: Path, cli: Any
+    command: str, model: Path, cli: Cli
 ) -> None:
     """Whoever changes a file on purpose can sign it anew."""
     with edited(model) as file:
@@ -602,7 +605,7 @@ def test_other_images_than_those_of_the_data_set(
     )
 
 
-def test_class_names_are_escaped_where_they_are_printed(model: Path, cli: Any) -> None:
+def test_class_names_are_escaped_where_they_are_printed(model: Path, cli: Cli) -> None:
     """Text that goes from right to left could make a line say something else."""
     names = ["\u202eteg", "$x_{^", '<b>"\\N', "日本語" * 100, *"abcdef"]
     with edited(model) as file:
@@ -614,7 +617,7 @@ def test_class_names_are_escaped_where_they_are_printed(model: Path, cli: Any) -
     cli("feature-maps", "model.h5", "--index", "1", "-o", "other.png")
 
 
-def test_flipped_bits_in_weights_are_found(model: Path, cli: Any) -> None:
+def test_flipped_bits_in_weights_are_found(model: Path, cli: Cli) -> None:
     with h5py.File(model, "r+") as file:
         file[BIAS][3] += 1e-6
     for command in COMMANDS:
@@ -705,7 +708,7 @@ FILES: dict[str, tuple[Callable[[bytes], None], str]] = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_files_that_are_no_models(model: Path, cli: Any, name: str) -> None:
+def test_files_that_are_no_models(model: Path, cli: Cli, name: str) -> None:
     make, message = FILES[name]
     content = model.read_bytes()
     model.unlink()
@@ -723,7 +726,7 @@ def test_files_that_are_no_models(model: Path, cli: Any, name: str) -> None:
 )
 @pytest.mark.parametrize("command", COMMANDS[2:])
 def test_summary_and_plot_model_tell_a_broken_model_from_a_config(
-    model: Path, cli: Any, name: str, command: tuple[str, ...]
+    model: Path, cli: Cli, name: str, command: tuple[str, ...]
 ) -> None:
     make, message = FILES[name]
     content = model.read_bytes()
@@ -736,7 +739,7 @@ def test_summary_and_plot_model_tell_a_broken_model_from_a_config(
 @pytest.mark.parametrize("url", ["hf:/x/y", "http:/x/y.h5", "gs:/x/y", "s3:/x"])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_only_local_files_are_read(
-    cli: Any, url: str, command: tuple[str, ...]
+    cli: Cli, url: str, command: tuple[str, ...]
 ) -> None:
     name, _, *options = command
     result = cli(name, url.replace(":/", "://"), *options, exit_code=4)
@@ -746,13 +749,13 @@ def test_only_local_files_are_read(
     )
 
 
-def test_a_path_too_long_for_the_system(cli: Any) -> None:
+def test_a_path_too_long_for_the_system(cli: Cli) -> None:
     name = "x" * 300
     result = cli("evaluate", name, exit_code=4)
     assert result.stderr == f"error: {name}: can't read it: File name too long\n"
 
 
-def test_a_hostile_manifest_is_no_obstacle(model: Path, cli: Any) -> None:
+def test_a_hostile_manifest_is_no_obstacle(model: Path, cli: Cli) -> None:
     os.mkfifo("manifest.json")
     cli("summary", "model.h5")
     Path("manifest.json").unlink()
@@ -766,7 +769,7 @@ def test_the_command_itself_never_loads_hdf5(model: Path) -> None:
     assert imported == {"numpy", "pydantic", "yaml"}
 
 
-def test_modules_in_the_working_folder_are_not_run(model: Path, cli: Any) -> None:
+def test_modules_in_the_working_folder_are_not_run(model: Path, cli: Cli) -> None:
     for name in ("h5py", "json", "numpy", "sitecustomize"):
         Path(f"{name}.py").write_text("open('marker', 'w')")
     cli("summary", "model.h5")
@@ -787,7 +790,7 @@ def test_modules_in_the_working_folder_are_not_run(model: Path, cli: Any) -> Non
 )
 def test_a_reader_that_dies_or_hangs(
     model: Path,
-    cli: Any,
+    cli: Cli,
     monkeypatch: pytest.MonkeyPatch,
     seconds: int,
     script: str,
