@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnncli.data import idx
+from cnncli.data.formats import idx
 from cnncli.data.formats.idx import IdxFiles, LabelledImages
 from cnncli.errors import DataError
 
