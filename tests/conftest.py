@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +23,13 @@ class Cli(Protocol):
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the run folder of the tiny experiment; nothing may change it."""
     return train_tiny(tmp_path_factory.mktemp("finished"))
+
+
+@pytest.fixture
+def model(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a model file in the working folder, without its run."""
+    monkeypatch.chdir(tmp_path)
+    return Path(shutil.copy(finished / "model.h5", tmp_path))
 
 
 @pytest.fixture

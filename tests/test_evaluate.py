@@ -6,12 +6,15 @@ import json
 import math
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
 
 
 @pytest.fixture
@@ -19,14 +22,14 @@ def run(finished: Path, tmp_path: Path) -> Path:
     return shutil.copytree(finished, tmp_path / "run")
 
 
-def test_equals_what_train_reported_to_the_byte(run: Path, cli: Any) -> None:
+def test_equals_what_train_reported_to_the_byte(run: Path, cli: Cli) -> None:
     cli("evaluate", str(run))
     for name in ("metrics.json", "predictions.csv", "confusion_matrix.png"):
         evaluated = run / "evaluation-test" / name
         assert evaluated.read_bytes() == (run / name).read_bytes()
 
 
-def test_works_on_a_lone_model_file(run: Path, cli: Any) -> None:
+def test_works_on_a_lone_model_file(run: Path, cli: Cli) -> None:
     lone = Path("lone.h5")
     shutil.move(run / "model.h5", lone)
     result = cli("evaluate", "lone.h5", "--json")
@@ -34,7 +37,7 @@ def test_works_on_a_lone_model_file(run: Path, cli: Any) -> None:
     assert Path("evaluation-test/predictions.csv").exists()
 
 
-def test_prints_scores_and_ends_with_the_two_lines(run: Path, cli: Any) -> None:
+def test_prints_scores_and_ends_with_the_two_lines(run: Path, cli: Cli) -> None:
     metrics = json.loads((run / "metrics.json").read_text())
     lines = cli("evaluate", str(run)).stdout.splitlines()
     low, high = metrics["accuracy_interval"]
@@ -52,7 +55,7 @@ def test_prints_scores_and_ends_with_the_two_lines(run: Path, cli: Any) -> None:
     ]
 
 
-def test_validation_equals_the_last_row_of_the_history(run: Path, cli: Any) -> None:
+def test_validation_equals_the_last_row_of_the_history(run: Path, cli: Cli) -> None:
     result = cli("evaluate", str(run), "--split", "validation", "--json")
     printed = json.loads(result.stdout)
     last = (run / "history.csv").read_text().splitlines()[-1].split(",")
@@ -61,12 +64,12 @@ def test_validation_equals_the_last_row_of_the_history(run: Path, cli: Any) -> N
     assert printed["accuracy"] == float(last[5])
 
 
-def test_train_split_has_the_training_images(run: Path, cli: Any) -> None:
+def test_train_split_has_the_training_images(run: Path, cli: Cli) -> None:
     result = cli("evaluate", str(run), "--split", "train", "--json")
     assert json.loads(result.stdout)["images"] == 300
 
 
-def test_gate_that_is_not_met_exits_with_7(run: Path, cli: Any) -> None:
+def test_gate_that_is_not_met_exits_with_7(run: Path, cli: Cli) -> None:
     accuracy = json.loads((run / "metrics.json").read_text())["accuracy"]
     cli("evaluate", str(run), "--fail-under", str(accuracy))
     result = cli("evaluate", str(run), "--fail-under", "0.999", exit_code=7)
@@ -76,7 +79,7 @@ def test_gate_that_is_not_met_exits_with_7(run: Path, cli: Any) -> None:
     assert "Correct predicted classes: " in result.stdout
 
 
-def test_data_of_another_folder(run: Path, cli: Any) -> None:
+def test_data_of_another_folder(run: Path, cli: Cli) -> None:
     from cnncli.data.sources import EMBEDDED_FOLDER
 
     result = cli("evaluate", str(run), "--data", str(EMBEDDED_FOLDER), "--json")
@@ -85,7 +88,7 @@ def test_data_of_another_folder(run: Path, cli: Any) -> None:
     assert printed == {**expected, "split": "data"}
 
 
-def test_data_of_another_size_is_refused(run: Path, cli: Any) -> None:
+def test_data_of_another_size_is_refused(run: Path, cli: Cli) -> None:
     write_idx_folder(Path("big"), height=30)
     result = cli("evaluate", str(run), "--data", "big", exit_code=3)
     assert result.stderr == (
@@ -93,7 +96,7 @@ def test_data_of_another_size_is_refused(run: Path, cli: Any) -> None:
     )
 
 
-def test_changed_data_is_refused(tmp_path: Path, cli: Any) -> None:
+def test_changed_data_is_refused(tmp_path: Path, cli: Cli) -> None:
     folder = Path("digits").absolute()
     write_idx_folder(folder)
     Path("digits.yaml").write_text(
@@ -127,7 +130,7 @@ def write_idx_folder(folder: Path, *, height: int = 28, seed: int = 1) -> None:
         path.write_bytes(b"\x00\x00\x08\x01" + n.to_bytes(4, "big") + labels)
 
 
-def test_other_results_are_not_overwritten(run: Path, cli: Any) -> None:
+def test_other_results_are_not_overwritten(run: Path, cli: Cli) -> None:
     cli("evaluate", str(run), "--out", "out")
     cli("evaluate", str(run), "--out", "out")  # the same bytes are no conflict
     Path("out/predictions.csv").write_text("mine")
@@ -141,7 +144,7 @@ def test_other_results_are_not_overwritten(run: Path, cli: Any) -> None:
     assert Path("out/predictions.csv").read_text().startswith("index,true,")
 
 
-def test_split_and_data_exclude_each_other(run: Path, cli: Any) -> None:
+def test_split_and_data_exclude_each_other(run: Path, cli: Cli) -> None:
     result = cli("evaluate", str(run), "--data", "x", "--split", "train", exit_code=2)
     assert "--data has its own test images; leave out --split" in result.stderr
 

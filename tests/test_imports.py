@@ -74,6 +74,12 @@ def test_the_summary_of_a_config_imports_nothing_heavy(tmp_path: Path) -> None:
     assert imported == {"pydantic", "yaml"}
 
 
+def test_the_command_itself_never_loads_hdf5(model: Path) -> None:
+    result, imported = run(model.parent, "summary", "model.h5")
+    assert result.returncode == 0
+    assert imported == {"numpy", "pydantic", "yaml"}
+
+
 def test_what_tensorflow_makes_when_imported_is_not_looked_at_again() -> None:
     program = """\
 import gc

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from tests.tiny import CONFIG
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
 
 DOCUMENTED_TABLE = """\
 layer    type          output shape  parameters                     multiply-accumulates
@@ -31,11 +34,11 @@ def run(finished: Path, tmp_path: Path) -> Path:
     return shutil.copytree(finished, tmp_path / "run")
 
 
-def test_summary_of_the_documented_network(cli: Any) -> None:
+def test_summary_of_the_documented_network(cli: Cli) -> None:
     assert cli("summary").stdout == DOCUMENTED_TABLE
 
 
-def test_summary_is_the_same_for_config_run_and_model(run: Path, cli: Any) -> None:
+def test_summary_is_the_same_for_config_run_and_model(run: Path, cli: Cli) -> None:
     Path("tiny.yaml").write_text(CONFIG)
     of_config = cli("summary", "tiny.yaml").stdout
     assert cli("summary", str(run)).stdout == of_config
@@ -43,12 +46,12 @@ def test_summary_is_the_same_for_config_run_and_model(run: Path, cli: Any) -> No
     assert (run / "summary.txt").read_text() == of_config
 
 
-def test_summary_recognises_a_model_by_content(run: Path, cli: Any) -> None:
+def test_summary_recognises_a_model_by_content(run: Path, cli: Cli) -> None:
     shutil.move(run / "model.h5", "model.yaml")
     assert cli("summary", "model.yaml").stdout == (run / "summary.txt").read_text()
 
 
-def test_summary_as_json(cli: Any) -> None:
+def test_summary_as_json(cli: Cli) -> None:
     printed = json.loads(cli("summary", "--json").stdout)
     assert printed["schema"] == "cnncli.summary/1"
     assert printed["parameters"] == printed["trainable_parameters"] == 203_898
@@ -65,7 +68,7 @@ def test_summary_as_json(cli: Any) -> None:
     }
 
 
-def test_summary_takes_settings_for_a_config_only(run: Path, cli: Any) -> None:
+def test_summary_takes_settings_for_a_config_only(run: Path, cli: Cli) -> None:
     setting = ("--set", "model.layers.4.Dense.units=32")
     assert "(3136 + 1)*32" in cli("summary", *setting).stdout
     result = cli("summary", str(run), *setting, exit_code=2)
@@ -74,7 +77,7 @@ def test_summary_takes_settings_for_a_config_only(run: Path, cli: Any) -> None:
     )
 
 
-def test_summary_by_keras(cli: Any) -> None:
+def test_summary_by_keras(cli: Cli) -> None:
     printed = cli("summary", "--keras").stdout
     assert "Total params: 203,898" in printed
     assert "cv1 (Conv2D)" in printed
@@ -84,19 +87,19 @@ def test_summary_by_keras(cli: Any) -> None:
 @pytest.mark.parametrize(
     ("suffix", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("dot", b"digraph")]
 )
-def test_plot_model(run: Path, cli: Any, suffix: str, start: bytes) -> None:
+def test_plot_model(run: Path, cli: Cli, suffix: str, start: bytes) -> None:
     result = cli("plot-model", str(run), "-o", f"model.{suffix}")
     assert result.stdout == f"model.{suffix}\n"
     assert Path(f"model.{suffix}").read_bytes().startswith(start)
 
 
-def test_plot_model_of_another_format_is_refused(cli: Any) -> None:
+def test_plot_model_of_another_format_is_refused(cli: Cli) -> None:
     result = cli("plot-model", "-o", "model.gif", exit_code=2)
     assert "'model.gif' must end in one of .png, .svg, .pdf, .dot" in result.stderr
     assert not Path("model.gif").exists()
 
 
-def test_plot_model_does_not_overwrite_unasked(cli: Any) -> None:
+def test_plot_model_does_not_overwrite_unasked(cli: Cli) -> None:
     Path("model.dot").write_text("mine")
     cli("plot-model", "-o", "model.dot", exit_code=5)
     assert Path("model.dot").read_text() == "mine"
@@ -104,7 +107,7 @@ def test_plot_model_does_not_overwrite_unasked(cli: Any) -> None:
     assert "cv1" in Path("model.dot").read_text()
 
 
-def test_feature_maps_prints_each_layers_shape(run: Path, cli: Any) -> None:
+def test_feature_maps_prints_each_layers_shape(run: Path, cli: Cli) -> None:
     result = cli("feature-maps", str(run), "--index", "3", "--arrays", "maps.npz")
     assert result.stdout.splitlines() == [
         "small  (1, 4, 4, 1)",
@@ -118,7 +121,7 @@ def test_feature_maps_prints_each_layers_shape(run: Path, cli: Any) -> None:
     assert result.stderr == f"written: {picture} and maps.npz\n"
 
 
-def test_feature_maps_are_those_of_the_model(run: Path, cli: Any) -> None:
+def test_feature_maps_are_those_of_the_model(run: Path, cli: Cli) -> None:
     """The last layer's activation is the prediction; the first one is checkable."""
     cli("feature-maps", str(run), "--index", "3", "--arrays", "maps.npz")
     with np.load("maps.npz") as file:
@@ -130,7 +133,7 @@ def test_feature_maps_are_those_of_the_model(run: Path, cli: Any) -> None:
     assert arrays["output"].max() == pytest.approx(float(line[3]), abs=1e-6)
 
 
-def test_feature_maps_of_an_image_file(run: Path, cli: Any) -> None:
+def test_feature_maps_of_an_image_file(run: Path, cli: Cli) -> None:
     from PIL import Image
 
     cli("feature-maps", str(run), "--index", "3", "--arrays", "maps.npz")
@@ -143,7 +146,7 @@ def test_feature_maps_of_an_image_file(run: Path, cli: Any) -> None:
     assert "resized" not in result.stderr
 
 
-def test_feature_maps_notes_that_an_image_was_resized(run: Path, cli: Any) -> None:
+def test_feature_maps_notes_that_an_image_was_resized(run: Path, cli: Cli) -> None:
     from PIL import Image
 
     Image.new("RGB", (50, 40), "white").save("photo.jpg")
@@ -172,7 +175,7 @@ def test_feature_maps_notes_that_an_image_was_resized(run: Path, cli: Any) -> No
     ],
 )
 def test_feature_maps_of_no_image(
-    run: Path, cli: Any, arguments: list[str], message: str
+    run: Path, cli: Cli, arguments: list[str], message: str
 ) -> None:
     Path("text.png").write_text("not a picture")
     result = cli("feature-maps", str(run), *arguments, exit_code=3)
@@ -189,7 +192,7 @@ def spoil_attribute(path: Path, name: str, value: str | None) -> None:
             file.attrs[name] = value
 
 
-def test_a_changed_model_differs_from_its_manifest(run: Path, cli: Any) -> None:
+def test_a_changed_model_differs_from_its_manifest(run: Path, cli: Cli) -> None:
     spoil_attribute(run / "model.h5", "cnncli_version", "9")
     result = cli("summary", str(run), exit_code=4)
     assert result.stderr == (
@@ -216,7 +219,7 @@ def test_a_changed_model_differs_from_its_manifest(run: Path, cli: Any) -> None:
     ],
 )
 def test_models_that_are_refused(
-    run: Path, cli: Any, command: str, name: str, message: str
+    run: Path, cli: Cli, command: str, name: str, message: str
 ) -> None:
     Path("folder").mkdir()
     Path("unfinished").mkdir()
@@ -228,6 +231,6 @@ def test_models_that_are_refused(
 
 
 @pytest.mark.parametrize("command", ["evaluate", "feature-maps"])
-def test_a_model_that_is_not_there(cli: Any, command: str) -> None:
+def test_a_model_that_is_not_there(cli: Cli, command: str) -> None:
     result = cli(command, "nothing.h5", exit_code=4)
     assert result.stderr == "error: nothing.h5: no such model file or run folder\n"

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from cnncli import errors
 from cnncli.cli import cli as group
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
@@ -20,7 +23,7 @@ def documented_keys(schema: str) -> set[str]:
     return {key for cell in first_cells for key in re.findall(r"`(\w+)`", cell)}
 
 
-def test_json_keys_of_evaluate_and_summary(finished: Path, cli: Any) -> None:
+def test_json_keys_of_evaluate_and_summary(finished: Path, cli: Cli) -> None:
     metrics = json.loads((finished / "metrics.json").read_text())
     metrics.pop("sparse_top_k_categorical_accuracy")
     assert documented_keys("cnncli.evaluation/1") == set(metrics)
@@ -28,7 +31,7 @@ def test_json_keys_of_evaluate_and_summary(finished: Path, cli: Any) -> None:
     assert documented_keys("cnncli.summary/1") == set(summary)
 
 
-def test_json_keys_of_train(finished: Path, cli: Any) -> None:
+def test_json_keys_of_train(finished: Path, cli: Cli) -> None:
     result = cli("train", str(finished / "config.yaml"), "--out", "out", "--json", "-q")
     assert documented_keys("cnncli.train/1") == set(json.loads(result.stdout))
 

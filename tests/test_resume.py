@@ -11,11 +11,14 @@ import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
 
 SAME = ("model.h5", "history.csv", "metrics.json", "predictions.csv", "config.yaml")
 REPLACED = ("history.png", "confusion_matrix.png", "summary.txt", *SAME[:-1])
@@ -66,7 +69,7 @@ def one_step_a_report(monkeypatch: pytest.MonkeyPatch) -> None:
     [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
 )
 def test_signal_finishes_the_step_and_the_run_goes_on_exactly(
-    number: signal.Signals, exit_code: int, finished: Path, config: str, cli: Any
+    number: signal.Signals, exit_code: int, finished: Path, config: str, cli: Cli
 ) -> None:
     before = signal.getsignal(number)
     with at_call(13, send(number)):
@@ -82,7 +85,7 @@ def test_signal_finishes_the_step_and_the_run_goes_on_exactly(
     assert same_files(Path("runs/tiny"), finished)
 
 
-def test_signal_that_is_ignored_stays_ignored(config: str, cli: Any) -> None:
+def test_signal_that_is_ignored_stays_ignored(config: str, cli: Cli) -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with at_call(2, send(signal.SIGHUP)):
@@ -91,7 +94,7 @@ def test_signal_that_is_ignored_stays_ignored(config: str, cli: Any) -> None:
         signal.signal(signal.SIGHUP, before)
 
 
-def test_after_the_first_signal_the_second_is_not_caught(config: str, cli: Any) -> None:
+def test_after_the_first_signal_the_second_is_not_caught(config: str, cli: Cli) -> None:
     handlers: list[Any] = []
 
     def interrupt_and_look() -> None:
@@ -104,7 +107,7 @@ def test_after_the_first_signal_the_second_is_not_caught(config: str, cli: Any) 
 
 
 @pytest.mark.usefixtures("one_step_a_report")
-def test_stopped_again_and_again(finished: Path, config: str, cli: Any) -> None:
+def test_stopped_again_and_again(finished: Path, config: str, cli: Cli) -> None:
     options: tuple[str, ...] = ()
     for _ in range(4):
         with at_call(4, send(signal.SIGTERM)):
@@ -114,7 +117,7 @@ def test_stopped_again_and_again(finished: Path, config: str, cli: Any) -> None:
     assert same_files(Path("runs/tiny"), finished)
 
 
-def test_stopped_before_the_first_step(finished: Path, config: str, cli: Any) -> None:
+def test_stopped_before_the_first_step(finished: Path, config: str, cli: Cli) -> None:
     stop = mock.patch("cnncli.runs.run.fit", side_effect=KeyboardInterrupt)
     with stop:
         result = cli("train", config, "-q", exit_code=130)
@@ -124,7 +127,7 @@ def test_stopped_before_the_first_step(finished: Path, config: str, cli: Any) ->
     assert same_files(Path("runs/tiny"), finished)
 
 
-def test_stopped_while_evaluating(finished: Path, config: str, cli: Any) -> None:
+def test_stopped_while_evaluating(finished: Path, config: str, cli: Cli) -> None:
     def stop(*_: Any, **__: Any) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -133,7 +136,7 @@ def test_stopped_while_evaluating(finished: Path, config: str, cli: Any) -> None
     assert result.stderr == f"stopped after epoch 2; go on with: {GO_ON}\n"
 
 
-def test_stopped_while_writing(finished: Path, config: str, cli: Any) -> None:
+def test_stopped_while_writing(finished: Path, config: str, cli: Cli) -> None:
     with mock.patch(
         "cnncli.backend.tensorflow.save_model", side_effect=KeyboardInterrupt
     ):
@@ -144,7 +147,7 @@ def test_stopped_while_writing(finished: Path, config: str, cli: Any) -> None:
     assert same_files(Path("runs/tiny"), finished)
 
 
-def test_complete_run_says_so(run: Path, config: str, cli: Any) -> None:
+def test_complete_run_says_so(run: Path, config: str, cli: Cli) -> None:
     before = {path: path.read_bytes() for path in run.iterdir()}
     result = cli("train", config, "--resume")
     assert result.stderr == "runs/tiny: complete after epoch 2; nothing to resume\n"
@@ -159,7 +162,7 @@ def test_complete_run_says_so(run: Path, config: str, cli: Any) -> None:
 
 
 def test_complete_run_without_its_model_gets_it_again(
-    run: Path, finished: Path, config: str, cli: Any
+    run: Path, finished: Path, config: str, cli: Cli
 ) -> None:
     (run / "model.h5").unlink()
     cli("train", config, "--resume", "-q")
@@ -178,7 +181,7 @@ def test_complete_run_without_its_model_gets_it_again(
     ids=["last", "best"],
 )
 def test_extended_run_is_the_longer_run(
-    options: tuple[str, ...], config: str, cli: Any
+    options: tuple[str, ...], config: str, cli: Cli
 ) -> None:
     longer = "--set=training.epochs=3"
     cli("train", config, *options, longer, "-q", "--out=longer")
@@ -189,7 +192,7 @@ def test_extended_run_is_the_longer_run(
 
 
 def test_extending_warns_where_the_schedule_knows_the_end(
-    config: str, cli: Any
+    config: str, cli: Cli
 ) -> None:
     cosine = "--set=training.schedule=CosineDecay"
     cli("train", config, cosine, "-q")
@@ -201,7 +204,7 @@ def test_extending_warns_where_the_schedule_knows_the_end(
 
 
 def test_run_that_stopped_early_is_complete_whatever_epochs_says(
-    config: str, cli: Any
+    config: str, cli: Cli
 ) -> None:
     early = (
         "--set=training.early_stopping={monitor: accuracy, patience: 1, min_delta: 1}"
@@ -212,7 +215,7 @@ def test_run_that_stopped_early_is_complete_whatever_epochs_says(
 
 
 def test_other_config_is_refused_with_every_difference(
-    run: Path, config: str, cli: Any
+    run: Path, config: str, cli: Cli
 ) -> None:
     before = {path: path.read_bytes() for path in run.iterdir()}
     options = ("--set=training.batch_size=64", "--set=training.optimizer=SGD")
@@ -252,7 +255,7 @@ def test_other_config_is_refused_with_every_difference(
 
 
 @pytest.mark.usefixtures("run")
-def test_other_versions_and_images_are_refused(config: str, cli: Any) -> None:
+def test_other_versions_and_images_are_refused(config: str, cli: Cli) -> None:
     longer = ("--resume", "-q", "--set=training.epochs=3")
     with mock.patch("cnncli.runs.resume.__version__", "9.9.9"):
         result = cli("train", config, *longer, exit_code=2)
@@ -272,7 +275,7 @@ def test_other_versions_and_images_are_refused(config: str, cli: Any) -> None:
 
 
 def test_crashed_run_stays_what_it_was_when_refused(
-    run: Path, config: str, cli: Any
+    run: Path, config: str, cli: Cli
 ) -> None:
     manifest = run / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"finished"', '"running"'))
@@ -282,14 +285,14 @@ def test_crashed_run_stays_what_it_was_when_refused(
     assert manifest.read_bytes() == before
 
 
-def test_nothing_to_resume(config: str, cli: Any) -> None:
+def test_nothing_to_resume(config: str, cli: Cli) -> None:
     result = cli("train", config, "--resume", exit_code=4)
     message = "nothing to resume: there is no run; start it without --resume"
     assert result.stderr == f"error: runs/tiny: {message}\n"
     assert not Path("runs").exists()
 
 
-def test_run_without_a_state_is_refused(run: Path, config: str, cli: Any) -> None:
+def test_run_without_a_state_is_refused(run: Path, config: str, cli: Cli) -> None:
     (run / "state.npz").unlink()
     result = cli("train", config, "--resume", exit_code=4)
     assert result.stderr == (
@@ -300,7 +303,7 @@ def test_run_without_a_state_is_refused(run: Path, config: str, cli: Any) -> Non
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "text", "empty"])
 def test_damaged_state_is_refused(
-    damage: str, run: Path, config: str, cli: Any
+    damage: str, run: Path, config: str, cli: Cli
 ) -> None:
     state = bytearray((run / "state.npz").read_bytes())
     if damage == "flipped":
@@ -325,7 +328,7 @@ def test_damaged_state_is_refused(
     [{"identity": {}}, {"identity": {"config": 1}}, {"history": 3}, {"step": None}],
 )
 def test_state_without_what_belongs_in_it_is_damaged(
-    change: dict[str, Any], run: Path, config: str, cli: Any
+    change: dict[str, Any], run: Path, config: str, cli: Cli
 ) -> None:
     with np.load(run / "state.npz") as file:
         arrays = dict(file)
@@ -338,7 +341,7 @@ def test_state_without_what_belongs_in_it_is_damaged(
     assert result.stderr.count("\n") == 1
 
 
-def test_unfinished_run_is_not_started_anew_unasked(config: str, cli: Any) -> None:
+def test_unfinished_run_is_not_started_anew_unasked(config: str, cli: Cli) -> None:
     with at_call(2, send(signal.SIGTERM)):
         cli("train", config, "-q", exit_code=143)
     result = cli("train", config, exit_code=5)
@@ -352,7 +355,7 @@ def test_unfinished_run_is_not_started_anew_unasked(config: str, cli: Any) -> No
 
 @pytest.mark.parametrize("options", [[], ["--resume"], ["--overwrite"]], ids=str)
 def test_second_run_in_a_folder_is_refused(
-    options: list[str], run: Path, config: str, cli: Any
+    options: list[str], run: Path, config: str, cli: Cli
 ) -> None:
     with (run / ".lock").open("r+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -367,7 +370,7 @@ def test_second_run_in_a_folder_is_refused(
 
 
 def test_what_a_killed_run_left_half_written_is_swept(
-    run: Path, config: str, cli: Any
+    run: Path, config: str, cli: Cli
 ) -> None:
     ours, others = ".0123abcd.tmp.state.npz", ".0123abcd.tmp.thesis.txt"
     for name in (ours, others):
@@ -378,7 +381,7 @@ def test_what_a_killed_run_left_half_written_is_swept(
 
 
 def test_folder_in_which_a_run_was_killed_at_once_is_free(
-    config: str, cli: Any
+    config: str, cli: Cli
 ) -> None:
     Path("runs/tiny").mkdir(parents=True)
     Path("runs/tiny/.lock").write_text("1\n")
@@ -386,7 +389,7 @@ def test_folder_in_which_a_run_was_killed_at_once_is_free(
     cli("train", config, "-q")
 
 
-def test_lock_that_is_a_symlink_is_not_followed(config: str, cli: Any) -> None:
+def test_lock_that_is_a_symlink_is_not_followed(config: str, cli: Cli) -> None:
     Path("runs/tiny").mkdir(parents=True)
     Path("precious").write_text("mine")
     Path("runs/tiny/.lock").symlink_to(Path("precious").absolute())
@@ -398,7 +401,7 @@ def test_lock_that_is_a_symlink_is_not_followed(config: str, cli: Any) -> None:
     assert Path("precious").read_text() == "mine"
 
 
-def test_too_little_room_is_found_before_training(config: str, cli: Any) -> None:
+def test_too_little_room_is_found_before_training(config: str, cli: Cli) -> None:
     usage = mock.Mock(free=1_000_000)
     with mock.patch("shutil.disk_usage", return_value=usage), at_call(1, pytest.fail):
         result = cli("train", config, "-q", exit_code=5)
@@ -408,7 +411,7 @@ def test_too_little_room_is_found_before_training(config: str, cli: Any) -> None
     )
 
 
-def test_limit_on_file_sizes_is_found_before_training(config: str, cli: Any) -> None:
+def test_limit_on_file_sizes_is_found_before_training(config: str, cli: Cli) -> None:
     get_limit = resource.getrlimit
 
     def limited(what: int) -> tuple[int, int]:
@@ -436,7 +439,7 @@ def fail_at_flush(number: int) -> Any:
     return mock.patch("os.fsync", patched)
 
 
-def check_full_disk(number: int, run: Path, config: str, cli: Any) -> bool:
+def check_full_disk(number: int, run: Path, config: str, cli: Cli) -> bool:
     """Fill the disk at a write of a new run over an old one; return if it failed.
 
     Every file of the old run stays whole until the new one's replaces it, whole, and
@@ -467,7 +470,7 @@ def check_full_disk(number: int, run: Path, config: str, cli: Any) -> bool:
 
 
 @pytest.mark.parametrize("number", [1, 6, 8, 11, 20])
-def test_full_disk_loses_nothing(number: int, run: Path, config: str, cli: Any) -> None:
+def test_full_disk_loses_nothing(number: int, run: Path, config: str, cli: Cli) -> None:
     cli("train", config, "-q", "--set=seed=6", "--out=whole")
     assert check_full_disk(number, run, config, cli)
     assert same_files(run, Path("whole"))
@@ -475,7 +478,7 @@ def test_full_disk_loses_nothing(number: int, run: Path, config: str, cli: Any) 
 
 @pytest.mark.slow
 def test_disk_full_at_any_write(
-    finished: Path, run: Path, config: str, cli: Any
+    finished: Path, run: Path, config: str, cli: Cli
 ) -> None:
     cli("train", config, "-q", "--set=seed=6", "--out=whole")
     number = 1

@@ -6,11 +6,14 @@ import csv
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.tiny import train_tiny
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
 
 RUN_FILES = {
     ".lock",
@@ -123,13 +126,13 @@ def test_training_again_gives_the_same_bytes(finished: Path, tmp_path: Path) -> 
 
 
 def test_training_from_the_resolved_config_gives_the_same_model(
-    finished: Path, cli: Any
+    finished: Path, cli: Cli
 ) -> None:
     cli("train", str(finished / "config.yaml"), "--out", "again", "--quiet")
     assert Path("again/model.h5").read_bytes() == (finished / "model.h5").read_bytes()
 
 
-def test_result_goes_to_stdout_and_progress_to_stderr(config: str, cli: Any) -> None:
+def test_result_goes_to_stdout_and_progress_to_stderr(config: str, cli: Cli) -> None:
     result = cli("train", config)
     metrics = json.loads(Path("runs/tiny/metrics.json").read_text())
     low, high = metrics["accuracy_interval"]
@@ -148,7 +151,7 @@ def test_result_goes_to_stdout_and_progress_to_stderr(config: str, cli: Any) -> 
     assert "\x1b" not in result.stderr
 
 
-def test_json_is_one_object(config: str, cli: Any) -> None:
+def test_json_is_one_object(config: str, cli: Cli) -> None:
     result = cli("train", config, "--json", "-q")
     printed = json.loads(result.stdout)
     assert printed["schema"] == "cnncli.train/1"
@@ -161,7 +164,7 @@ def test_json_is_one_object(config: str, cli: Any) -> None:
 
 
 def test_finished_run_is_refused_and_stays(
-    finished: Path, config: str, cli: Any
+    finished: Path, config: str, cli: Cli
 ) -> None:
     before = {path: path.read_bytes() for path in finished.iterdir()}
     result = cli("train", config, "--out", str(finished), exit_code=5)
@@ -173,7 +176,7 @@ def test_finished_run_is_refused_and_stays(
     assert {path: path.read_bytes() for path in finished.iterdir()} == before
 
 
-def test_overwrite_replaces_the_run_and_nothing_else(config: str, cli: Any) -> None:
+def test_overwrite_replaces_the_run_and_nothing_else(config: str, cli: Cli) -> None:
     cli("train", config, "-q", "--set", "training.epochs=1")
     Path("runs/tiny/notes.txt").write_text("mine")
     cli("train", config, "-q", "--overwrite")
@@ -183,7 +186,7 @@ def test_overwrite_replaces_the_run_and_nothing_else(config: str, cli: Any) -> N
 
 @pytest.mark.parametrize("options", [[], ["--overwrite"]])
 def test_folder_of_other_files_is_refused(
-    config: str, cli: Any, options: list[str]
+    config: str, cli: Cli, options: list[str]
 ) -> None:
     Path("mine").mkdir()
     Path("mine/config.yaml").write_text("precious")
@@ -195,14 +198,14 @@ def test_folder_of_other_files_is_refused(
     assert Path("mine/config.yaml").read_text() == "precious"
 
 
-def test_out_that_is_a_file_is_refused(config: str, cli: Any) -> None:
+def test_out_that_is_a_file_is_refused(config: str, cli: Cli) -> None:
     result = cli("train", config, "--out", config, exit_code=5)
     assert result.stderr == (
         "error: tiny.yaml: not a folder; choose another place with --out\n"
     )
 
 
-def test_place_that_nobody_can_write_is_refused(config: str, cli: Any) -> None:
+def test_place_that_nobody_can_write_is_refused(config: str, cli: Cli) -> None:
     result = cli("train", config, "--out", "/proc/self/run", exit_code=5)
     assert result.stderr == (
         "error: /proc/self/run: can't write there: No such file or directory; choose "
@@ -210,7 +213,7 @@ def test_place_that_nobody_can_write_is_refused(config: str, cli: Any) -> None:
     )
 
 
-def test_dry_run_writes_nothing(config: str, cli: Any) -> None:
+def test_dry_run_writes_nothing(config: str, cli: Cli) -> None:
     result = cli("train", config, "--dry-run")
     assert result.stdout.splitlines()[-1] == (
         "300 training, 100 validation and 10,000 test images; nothing is wrong; would "
@@ -219,7 +222,7 @@ def test_dry_run_writes_nothing(config: str, cli: Any) -> None:
     assert not Path("runs").exists()
 
 
-def test_smoke_takes_a_few_images_and_another_folder(config: str, cli: Any) -> None:
+def test_smoke_takes_a_few_images_and_another_folder(config: str, cli: Cli) -> None:
     cli("train", config, "--smoke", "-q")
     manifest = json.loads(Path("runs/tiny-smoke/manifest.json").read_text())
     assert manifest["data"]["train_images"] == 256
@@ -227,7 +230,7 @@ def test_smoke_takes_a_few_images_and_another_folder(config: str, cli: Any) -> N
     assert len(manifest["epoch_seconds"]) == 1
 
 
-def test_validation_out_of_the_test_images_is_warned_of(config: str, cli: Any) -> None:
+def test_validation_out_of_the_test_images_is_warned_of(config: str, cli: Cli) -> None:
     result = cli("train", config, "-q", "--set", "data.split.validation_from=test")
     assert result.stderr == (
         "warning: 100 of the 10,000 test images are validation images too; the test "
@@ -235,7 +238,7 @@ def test_validation_out_of_the_test_images_is_warned_of(config: str, cli: Any) -
     )
 
 
-def test_divergence_stops_and_keeps_the_folder_honest(config: str, cli: Any) -> None:
+def test_divergence_stops_and_keeps_the_folder_honest(config: str, cli: Cli) -> None:
     result = cli(
         "train",
         config,
@@ -253,7 +256,7 @@ def test_divergence_stops_and_keeps_the_folder_honest(config: str, cli: Any) -> 
     assert not Path("runs/tiny/model.h5").exists()
 
 
-def test_best_weights_are_those_of_the_best_epoch(config: str, cli: Any) -> None:
+def test_best_weights_are_those_of_the_best_epoch(config: str, cli: Cli) -> None:
     result = cli(
         "train",
         config,
@@ -278,7 +281,7 @@ def test_best_weights_are_those_of_the_best_epoch(config: str, cli: Any) -> None
     assert printed["stopped_early"] == (len(accuracies) < 6)
 
 
-def test_batch_normalization_trains_in_one_part(config: str, cli: Any) -> None:
+def test_batch_normalization_trains_in_one_part(config: str, cli: Cli) -> None:
     cli(
         "train",
         config,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,22 +12,8 @@ from cnncli.errors import ModelFileError
 from cnncli.modelfile.file import ModelFile, open_model
 from tests.soak import SOAK
 from tests.soak.corruptions import corrupt
-from tests.tiny import train_tiny
 
 DAMAGES = 100 * SOAK
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return train_tiny(tmp_path_factory.mktemp("trained"))
-
-
-@pytest.fixture
-def model(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a model file in the working folder, without its run."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copy(trained / "model.h5", "model.h5")
-    return Path("model.h5")
 
 
 def test_the_command_line_refuses_or_answers_as_before(model: Path) -> None:
