@@ -10,7 +10,6 @@ import hashlib
 import os
 import re
 import signal
-import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import BinaryIO
 from cnncli.errors import ModelFileError
 from cnncli.modelfile import contents
 from cnncli.modelfile.contents import DIGEST, REFUSED, Contents
-from cnncli.system.files import read_json
+from cnncli.system.files import NotRegularError, open_regular, read_json
 
 MODEL_NAME = "model.h5"
 MANIFEST_NAME = "manifest.json"
@@ -116,16 +115,15 @@ def file_digest(path: Path) -> str:
 def _check_file(path: Path) -> None:
     """Refuse what isn't a whole regular HDF5 file, or not the one of the manifest."""
     try:
-        with open(path, "rb", opener=_open_at_once) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise ModelFileError(
-                    f"{path}: a model must be a regular file or a run folder"
-                )
-            _check_size(path, file, status.st_size)
+        with open_regular(path) as file:
+            _check_size(path, file, os.fstat(file.fileno()).st_size)
         expected = _recorded_digest(path)
         if expected is None or file_digest(path) == expected:
             return
+    except NotRegularError as error:
+        raise ModelFileError(
+            f"{path}: a model must be a regular file or a run folder"
+        ) from error
     except FileNotFoundError as error:
         raise ModelFileError(f"{path}: no such model file or run folder") from error
     except OSError as error:
@@ -199,8 +197,3 @@ def _recorded_digest(path: Path) -> str | None:
         case {"files": {path.name: str(digest)}}:
             return digest
     return None
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    """Open without waiting for the other end of a FIFO."""
-    return os.open(path, flags | os.O_NONBLOCK)
