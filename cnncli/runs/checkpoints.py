@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnncli.errors import ModelFileError, StoppedError
-from cnncli.runs.state import STATE_NAME, Fit, State, write_state
+from cnncli.modelfile.place import STATE_NAME
+from cnncli.runs.state import Fit, State, write_state
 from cnncli.system.files import check_space
 from cnncli.training.fit import check_finite
 from cnncli.training.watchers import Watcher

@@ -9,7 +9,8 @@ import pandas as pd
 from cnncli.backend.build import compile_model
 from cnncli.commands.network import format_summary
 from cnncli.evaluation.evaluate import evaluation_files
-from cnncli.modelfile.file import MODEL_NAME, ModelFile, save_model
+from cnncli.modelfile.file import ModelFile, save_model
+from cnncli.modelfile.place import MODEL_NAME
 from cnncli.plots.history import plot_history
 from cnncli.system.files import write_file
 

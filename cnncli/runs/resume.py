@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from cnncli.config import config_to_json
 from cnncli.config.schema import CosineDecay
 from cnncli.errors import ConfigError
-from cnncli.runs.state import STATE_NAME, State, read_state
+from cnncli.modelfile.place import MODEL_NAME, STATE_NAME
+from cnncli.runs.state import State, read_state
 from cnncli.system.files import read_json
 from cnncli.training.schedules import is_over
 
@@ -89,7 +90,7 @@ def finished_result(
     fit = state.fit
     is_complete = (
         manifest.get("status") == "finished"
-        and (folder / "model.h5").is_file()
+        and (folder / MODEL_NAME).is_file()
         and is_over(config.training, fit.history)
     )
     if not is_complete:

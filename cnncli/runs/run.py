@@ -16,7 +16,8 @@ from cnncli.config import config_to_yaml
 from cnncli.data.audit import suspicions
 from cnncli.data.dataset import Splits, load_splits
 from cnncli.errors import TrainingError
-from cnncli.modelfile.file import MODEL_NAME, file_digest
+from cnncli.modelfile.check import file_digest
+from cnncli.modelfile.place import MODEL_NAME
 from cnncli.runs.checkpoints import Checkpoints, stop_if_asked
 from cnncli.runs.endings import ending_noted, write_log
 from cnncli.runs.resume import (

@@ -19,7 +19,6 @@ import numpy as np
 from cnncli.errors import ModelFileError
 from cnncli.system.files import replacing
 
-STATE_NAME = "state.npz"
 _SCHEMA = "cnncli.state/1"
 _SECTIONS = ("config", "runtime", "images")
 
