@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 from unittest import mock
 
 import pytest
 
 from cnncli.errors import OutputError
-from cnncli.system.files import replacing, write_file, write_new_file
+from cnncli.system.files import (
+    NotRegularError,
+    open_regular,
+    replacing,
+    write_file,
+    write_new_file,
+)
 
 
 def test_writes_text_as_utf8_and_bytes_as_they_are(tmp_path: Path) -> None:
@@ -105,6 +112,19 @@ def test_new_file_refuses_a_dangling_symlink(tmp_path: Path) -> None:
     with pytest.raises(OutputError):
         write_new_file(path, "new", overwrite=False)
     assert path.readlink() == tmp_path / "nowhere"
+
+
+def test_only_regular_files_are_opened_and_none_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"content")
+    with open_regular(path) as file:
+        assert file.read() == b"content"
+    os.mkfifo(tmp_path / "fifo")
+    for other in (tmp_path / "fifo", Path("/dev/zero")):
+        with pytest.raises(NotRegularError), open_regular(other):
+            pass
+    with pytest.raises(IsADirectoryError), open_regular(tmp_path):
+        pass
 
 
 def test_nothing_else_in_the_package_opens_files_for_writing() -> None:

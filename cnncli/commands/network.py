@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cnncli.architecture import LayerRow, Shape, trace_network
 from cnncli.errors import ConfigError
 from cnncli.experiment.load import load_experiment
-from cnncli.modelfile.check import is_model, is_url
+from cnncli.modelfile.place import is_model, is_url
 
 if TYPE_CHECKING:
     from cnncli.config import Config

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import itemgetter
@@ -14,6 +12,7 @@ from cnncli.config.parsing import parse
 from cnncli.config.problems import KeyPath, Place, Problem, dotted
 from cnncli.config.scalars import describe
 from cnncli.errors import ConfigError
+from cnncli.system.files import NotRegularError, open_regular
 
 MAX_BYTES = 256 * 1024
 
@@ -70,10 +69,10 @@ def read_document(path: Path) -> Document:
         ConfigError: The file can't be read, or isn't the YAML that is accepted.
     """
     try:
-        with open(path, "rb", opener=_open_at_once) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise ConfigError(f"{path}: a config must be a regular file")
+        with open_regular(path) as file:
             content = file.read(MAX_BYTES + 1)
+    except NotRegularError as error:
+        raise ConfigError(f"{path}: a config must be a regular file") from error
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such config file") from error
     except OSError as error:
@@ -126,8 +125,3 @@ def parse_value(text: str, name: str) -> Any:
     if problems:
         raise ConfigError(*Document({}, places).lines(problems))
     return value
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    """Open without waiting for the other end of a FIFO."""
-    return os.open(path, flags | os.O_NONBLOCK)

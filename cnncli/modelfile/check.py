@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import signal
-import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -19,17 +17,19 @@ from typing import BinaryIO
 from cnncli.errors import ModelFileError
 from cnncli.modelfile import contents
 from cnncli.modelfile.contents import DIGEST, REFUSED, Contents
-from cnncli.system.files import read_json
+from cnncli.modelfile.place import (
+    HDF5_SIGNATURE,
+    MANIFEST_NAME,
+    MODEL_NAME,
+    recorded_digest,
+)
+from cnncli.system.files import NotRegularError, open_regular
 
-MODEL_NAME = "model.h5"
-MANIFEST_NAME = "manifest.json"
 MAX_BYTES = 2**33 + 2**26
 """The weights of the largest network that a config may have, and room to spare."""
 
 _SECONDS = 30
 _HEAD = 64
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _KINDS = (
     (b"PK\x03\x04", "a zip archive, such as .keras or .npz, "),
     (b"\x80", "a pickle, which could run code, "),
@@ -56,57 +56,6 @@ def open_contents(path: Path) -> Contents:
     return found
 
 
-def find_model(path: Path) -> Path:
-    """Return the model file that MODEL means: itself, or the one in a run folder.
-
-    Raises:
-        ModelFileError: It is no local file, or a folder without a model file in it.
-    """
-    if is_url(path):
-        raise ModelFileError(
-            f"{path}: only local files are read; download the model and give its path"
-        )
-    try:
-        if not path.is_dir():
-            return path
-        has_model = (path / MODEL_NAME).exists()
-    except OSError as error:
-        raise ModelFileError(f"{path}: can't read it: {error.strerror}") from error
-    manifest = read_json(path / MANIFEST_NAME)
-    is_run = isinstance(manifest, dict) and "status" in manifest
-    if is_run and manifest["status"] != "finished":
-        raise ModelFileError(
-            f"{path}: the run isn't finished; go on with it with 'cnncli train "
-            f"{path / 'config.yaml'} --out {path} --resume'"
-        )
-    if not has_model:
-        what = "the run has lost its model" if is_run else "not a run folder"
-        raise ModelFileError(f"{path}: {what}; it has no {MODEL_NAME}")
-    return path / MODEL_NAME
-
-
-def is_url(path: Path) -> bool:
-    """Tell what Keras or TensorFlow would fetch; ``Path`` made one slash of two."""
-    return _URL.match(str(path)) is not None
-
-
-def is_model(path: Path) -> bool:
-    """Tell a model, whole or broken, from a config by its content.
-
-    A folder is a model, and so is what has two zero bytes in a row near its start, as
-    HDF5, zip and pickle files have, but no text, and gzip only by its date.
-    """
-    try:
-        if not path.is_file():
-            return path.is_dir()
-        with path.open("rb") as file:
-            head = file.read(_HEAD)
-    except OSError:
-        return False
-    is_gzip = head.startswith(b"\x1f\x8b")
-    return head.startswith(_SIGNATURE[:4]) or (b"\0\0" in head and not is_gzip)
-
-
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file's bytes."""
     with path.open("rb") as file:
@@ -116,16 +65,15 @@ def file_digest(path: Path) -> str:
 def _check_file(path: Path) -> None:
     """Refuse what isn't a whole regular HDF5 file, or not the one of the manifest."""
     try:
-        with open(path, "rb", opener=_open_at_once) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise ModelFileError(
-                    f"{path}: a model must be a regular file or a run folder"
-                )
-            _check_size(path, file, status.st_size)
-        expected = _recorded_digest(path)
+        with open_regular(path) as file:
+            _check_size(path, file, os.fstat(file.fileno()).st_size)
+        expected = recorded_digest(path)
         if expected is None or file_digest(path) == expected:
             return
+    except NotRegularError as error:
+        raise ModelFileError(
+            f"{path}: a model must be a regular file or a run folder"
+        ) from error
     except FileNotFoundError as error:
         raise ModelFileError(f"{path}: no such model file or run folder") from error
     except OSError as error:
@@ -145,7 +93,7 @@ def _check_size(path: Path, file: BinaryIO, size: int) -> None:
         size: How many bytes it has.
     """
     head = file.read(_HEAD)
-    if not head.startswith(_SIGNATURE):
+    if not head.startswith(HDF5_SIGNATURE):
         what = next((kind for start, kind in _KINDS if head.startswith(start)), "")
         what = what if head else "empty, "
         raise ModelFileError(f"{path}: {what}not an HDF5 file, as {MODEL_NAME} is")
@@ -191,16 +139,3 @@ def _read_in_child(path: Path) -> Contents:
         errors = child.stderr.decode(errors="replace")
         raise RuntimeError(f"the reader of model files doesn't start: {errors}")
     return Contents.from_bytes(child.stdout)
-
-
-def _recorded_digest(path: Path) -> str | None:
-    """Return the digest that a manifest beside the file has for it, if there is one."""
-    match read_json(path.with_name(MANIFEST_NAME)):
-        case {"files": {path.name: str(digest)}}:
-            return digest
-    return None
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    """Open without waiting for the other end of a FIFO."""
-    return os.open(path, flags | os.O_NONBLOCK)

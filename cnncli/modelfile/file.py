@@ -24,22 +24,14 @@ from cnncli.config.problems import dotted, shortened
 from cnncli.config.validation import validate
 from cnncli.data.normalization import Normalization
 from cnncli.errors import ModelFileError
-from cnncli.modelfile.check import MODEL_NAME, file_digest, find_model, open_contents
+from cnncli.modelfile.check import open_contents
 from cnncli.modelfile.contents import DIGEST, Contents, Weight, read_contents
 from cnncli.modelfile.kerasconfig import check_keras_config
+from cnncli.modelfile.place import find_model
 from cnncli.system.files import replacing
 
 if TYPE_CHECKING:
     import keras
-
-__all__ = [
-    "MODEL_NAME",
-    "ModelFile",
-    "file_digest",
-    "load_weights",
-    "open_model",
-    "save_model",
-]
 
 _ROOM = 2**24
 """How many bytes a model file may have beside its weights."""

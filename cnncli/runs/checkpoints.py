@@ -7,7 +7,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from cnncli.errors import ModelFileError
-from cnncli.runs.state import STATE_NAME, State, write_state
+from cnncli.modelfile.place import STATE_NAME
+from cnncli.runs.state import State, write_state
 from cnncli.system.files import check_space
 from cnncli.training.fit import check_finite
 from cnncli.training.watchers import Watcher

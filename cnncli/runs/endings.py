@@ -14,8 +14,8 @@ from cnncli.errors import (
     StoppedError,
     TrainingError,
 )
+from cnncli.modelfile.place import STATE_NAME
 from cnncli.runs.folder import LOG
-from cnncli.runs.state import STATE_NAME
 from cnncli.system.files import write_file
 
 if TYPE_CHECKING:

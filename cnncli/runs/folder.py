@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,18 +12,23 @@ from pathlib import Path
 from typing import Any
 
 from cnncli.errors import ModelFileError, OutputError
+from cnncli.modelfile.place import (
+    CONFIG_NAME,
+    MANIFEST_NAME,
+    MODEL_NAME,
+    STATE_NAME,
+    resume_command,
+)
 from cnncli.system.files import is_temporary, read_json, sweep, write_file
 
-MANIFEST = "manifest.json"
 LOG = "tensorflow.log"
 LOCK = ".lock"
 SCHEMA = "cnncli.run/1"
-_STATE = "state.npz"
 _FILES = (
-    "config.yaml",
-    MANIFEST,
-    _STATE,
-    "model.h5",
+    CONFIG_NAME,
+    MANIFEST_NAME,
+    STATE_NAME,
+    MODEL_NAME,
     "history.csv",
     "history.png",
     "summary.txt",
@@ -51,8 +55,7 @@ class RunFolder:
     @property
     def resume_command(self) -> str:
         """What to type to go on with the run."""
-        config = shlex.quote(str(self / "config.yaml"))
-        return f"cnncli train {config} --out {shlex.quote(str(self.path))} --resume"
+        return resume_command(self.path)
 
     @contextmanager
     def claimed(
@@ -118,11 +121,11 @@ class RunFolder:
             OutputError: The folder can't be written.
         """
         try:
-            (self / _STATE).unlink(missing_ok=True)
+            (self / STATE_NAME).unlink(missing_ok=True)
         except OSError as error:
             raise self._unwritable(error) from error
         self._note({"status": "running", "started": _now(), **manifest})
-        write_file(self / "config.yaml", config)
+        write_file(self / CONFIG_NAME, config)
 
     def go_on(self, config: str) -> None:
         """Note that the run in the folder goes on, perhaps for more epochs."""
@@ -130,7 +133,7 @@ class RunFolder:
         for key in ("ended", "files", "reason"):
             manifest.pop(key, None)
         self._note({**manifest, "status": "running", "resumed": _now()})
-        write_file(self / "config.yaml", config)
+        write_file(self / CONFIG_NAME, config)
 
     def finish(self, status: str, **more: Any) -> None:
         """Note in the manifest how the run ended.
@@ -143,14 +146,14 @@ class RunFolder:
 
     def manifest(self) -> dict[str, Any]:
         """Return the manifest; an empty one if there is none that can be read."""
-        manifest = read_json(self / MANIFEST)
+        manifest = read_json(self / MANIFEST_NAME)
         is_ours = isinstance(manifest, dict) and manifest.get("schema") == SCHEMA
         return manifest if is_ours else {}
 
     def _note(self, manifest: dict[str, Any]) -> None:
         """Write the manifest."""
         text = json.dumps({**manifest, "schema": SCHEMA}, indent=2)
-        write_file(self / MANIFEST, text + "\n")
+        write_file(self / MANIFEST_NAME, text + "\n")
 
     def _check_kind(self) -> None:
         """Refuse what is no folder, or a folder that holds anything but a run."""

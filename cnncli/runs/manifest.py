@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from cnncli import __version__
 from cnncli.architecture.batches import batch_parts
-from cnncli.modelfile.check import MODEL_NAME, file_digest
+from cnncli.modelfile.check import file_digest
+from cnncli.modelfile.place import MODEL_NAME
 
 if TYPE_CHECKING:
     from cnncli.config import Config

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from cnncli.architecture.table import format_summary
-from cnncli.modelfile.check import MODEL_NAME
 from cnncli.modelfile.file import ModelFile
+from cnncli.modelfile.place import MODEL_NAME
 from cnncli.system.files import write_file
 
 if TYPE_CHECKING:

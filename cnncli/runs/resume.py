@@ -11,8 +11,9 @@ from cnncli.architecture.batches import batch_parts
 from cnncli.config import config_to_json
 from cnncli.config.schema import CosineDecay
 from cnncli.errors import ConfigError
+from cnncli.modelfile.place import MODEL_NAME, STATE_NAME
 from cnncli.runs.results import RunResult
-from cnncli.runs.state import STATE_NAME, State, read_state
+from cnncli.runs.state import State, read_state
 from cnncli.system.files import read_json
 from cnncli.training.schedules import is_over
 
@@ -105,7 +106,7 @@ def finished_result(
     progress = state.progress
     is_complete = (
         manifest.get("status") == "finished"
-        and (folder / "model.h5").is_file()
+        and (folder / MODEL_NAME).is_file()
         and is_over(config.training, progress.history)
     )
     if not is_complete:

@@ -20,7 +20,6 @@ from cnncli.errors import ModelFileError
 from cnncli.system.files import replacing
 from cnncli.training.progress import TrainingProgress
 
-STATE_NAME = "state.npz"
 _SCHEMA = "cnncli.state/1"
 _SECTIONS = ("config", "runtime", "images")
 

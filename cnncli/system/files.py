@@ -1,4 +1,4 @@
-"""Writing files so that each appears whole or not at all."""
+"""Files: each written whole or not at all, and read only if it is a regular one."""
 
 from __future__ import annotations
 
@@ -8,15 +8,23 @@ import re
 import resource
 import secrets
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnncli.errors import OutputError
 
+if TYPE_CHECKING:
+    from io import BufferedReader
+
 _LARGEST_JSON = 2**20
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.tmp\.(.+)")
+
+
+class NotRegularError(Exception):
+    """A path leads to a FIFO, a device or a socket where a file is expected."""
 
 
 @contextmanager
@@ -80,6 +88,20 @@ def write_new_file(path: Path, content: bytes | str, *, overwrite: bool) -> None
             "place, or replace it with --overwrite"
         )
     write_file(path, data)
+
+
+@contextmanager
+def open_regular(path: Path) -> Iterator[BufferedReader]:
+    """Open a regular file to read its bytes.
+
+    Raises:
+        NotRegularError: The path leads to something else than a file or a folder.
+        OSError: The path leads to nothing or to a folder, or reading is not allowed.
+    """
+    with open(path, "rb", opener=_open_at_once) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise NotRegularError(path)
+        yield file
 
 
 def read_json(path: Path) -> Any:
@@ -151,3 +173,8 @@ def _sync(path: Path, flags: int) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open without waiting for the other end of a FIFO."""
+    return os.open(path, flags | os.O_NONBLOCK)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
 
 from cnncli.errors import DataError
+from cnncli.system.files import NotRegularError, open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,11 +36,13 @@ def open_stream(path: Path) -> Iterator[Stream]:
             gzip stream.
     """
     try:
-        with open(path, "rb", opener=_open_at_once) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise DataError(f"{path}: expected a regular file, found another kind")
+        with open_regular(path) as file:
             is_gzip = file.peek(2)[:2] == _GZIP_MAGIC
             yield _GzipStream(path, file) if is_gzip else file
+    except NotRegularError as error:
+        raise DataError(
+            f"{path}: expected a regular file, found another kind"
+        ) from error
     except OSError as error:
         raise DataError(
             f"{path}: can't read the file: {error.strerror or error}"
@@ -77,11 +78,6 @@ def read_all(*readers: Callable[[], T]) -> list[T]:
     if problems:
         raise DataError(*problems)
     return results
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    """Open without waiting for the other end of a FIFO."""
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 class _GzipStream:

@@ -1,0 +1,90 @@
+"""The model that MODEL means: a file, or the one in a run folder.
+
+Also the names of a run folder's files, for whoever writes or reads them.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+from cnncli.errors import ModelFileError
+from cnncli.system.files import read_json
+
+MODEL_NAME = "model.h5"
+MANIFEST_NAME = "manifest.json"
+STATE_NAME = "state.npz"
+CONFIG_NAME = "config.yaml"
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+"""How a model file begins."""
+
+_HEAD = 64
+_GZIP = b"\x1f\x8b"
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+
+
+def find_model(path: Path) -> Path:
+    """Return the model file that MODEL means: itself, or the one in a run folder.
+
+    Raises:
+        ModelFileError: The path is a URL, can't be read, or leads to a folder without
+            a model or with a run that isn't finished.
+    """
+    if is_url(path):
+        raise ModelFileError(
+            f"{path}: only local files are read; download the model and give its path"
+        )
+    try:
+        if not path.is_dir():
+            return path
+        has_model = (path / MODEL_NAME).exists()
+    except OSError as error:
+        raise ModelFileError(f"{path}: can't read it: {error.strerror}") from error
+    manifest = read_json(path / MANIFEST_NAME)
+    is_run = isinstance(manifest, dict) and "status" in manifest
+    if is_run and manifest["status"] != "finished":
+        raise ModelFileError(
+            f"{path}: the run isn't finished; go on with it with "
+            f"'{resume_command(path)}'"
+        )
+    if not has_model:
+        what = "the run has lost its model" if is_run else "not a run folder"
+        raise ModelFileError(f"{path}: {what}; it has no {MODEL_NAME}")
+    return path / MODEL_NAME
+
+
+def is_url(path: Path) -> bool:
+    """Tell what Keras or TensorFlow would fetch; ``Path`` made one slash of two."""
+    return _URL.match(str(path)) is not None
+
+
+def is_model(path: Path) -> bool:
+    """Tell a model, whole or broken, from a config by its content.
+
+    A folder is a model, and so is what has two zero bytes in a row near its start, as
+    HDF5, zip and pickle files have, but no text, and gzip only by its date.
+    """
+    try:
+        if not path.is_file():
+            return path.is_dir()
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError:
+        return False
+    is_gzip = head.startswith(_GZIP)
+    return head.startswith(HDF5_SIGNATURE[:4]) or (b"\0\0" in head and not is_gzip)
+
+
+def recorded_digest(path: Path) -> str | None:
+    """Return the SHA-256 that the manifest beside a file records for it, if any."""
+    match read_json(path.with_name(MANIFEST_NAME)):
+        case {"files": {path.name: str(digest)}}:
+            return digest
+    return None
+
+
+def resume_command(folder: Path) -> str:
+    """Return what to type in a shell to go on with the run in a folder."""
+    config = shlex.quote(str(folder / CONFIG_NAME))
+    return f"cnncli train {config} --out {shlex.quote(str(folder))} --resume"
