@@ -139,7 +139,7 @@ def test_nothing_else_in_the_package_opens_files_for_writing() -> None:
     assert found == {
         ("files.py", '"xb"'),  # the one way
         ("cli.py", '"w"'),  # the traceback of a bug, to the temporary folder
-        ("runtime.py", '"w"'),  # the screen
+        ("stderr.py", '"w"'),  # the screen
         ("terminal.py", '"w"'),  # a stream that was closed, to nowhere
         ("style.py", "savefig("),  # into memory
     }
