@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from cnncli.backend.network import Network
-    from cnncli.data.dataset import Images
+    from cnncli.data.images import Images
 
 
 class TrainingSteps:

@@ -10,7 +10,8 @@ import numpy as np
 from cnncli.data.splits import count_duplicates
 
 if TYPE_CHECKING:
-    from cnncli.data.dataset import Images, Splits
+    from cnncli.data.dataset import Splits
+    from cnncli.data.images import Images
 
 _NAMED = 5
 

@@ -15,7 +15,7 @@ from cnncli.errors import TrainingError
 from cnncli.plots.confusion_matrix import plot_confusion_matrix
 
 if TYPE_CHECKING:
-    from cnncli.data.dataset import Images
+    from cnncli.data.images import Images
 
 SCHEMA = "cnncli.evaluation/1"
 _Z_95 = 1.959963984540054  # the normal distribution's 0.975 quantile

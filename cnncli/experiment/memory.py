@@ -63,7 +63,7 @@ def check_memory(experiment: Experiment) -> None:
         return
     if _TENSORFLOW <= free < _TENSORFLOW + need.images:
         raise DataError(
-            f"{experiment.data.files.train_images.parent}: the images take "
+            f"{experiment.data.place}: the images take "
             f"{_size(need.images)} of memory, {_size(free)} are free; use fewer of them"
         )
     raise TrainingError(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cnncli.backend.steps import TrainingSteps
     from cnncli.config.schema import Training
-    from cnncli.data.dataset import Images
+    from cnncli.data.images import Images
     from cnncli.training.watchers import Watcher
 
 _SECONDS_BETWEEN_REPORTS = 0.4
