@@ -86,13 +86,6 @@ class Normalization:
         """Return the numbers as JSON can hold them, to the last bit."""
         return {"mean": list(self.mean), "deviation": list(self.deviation)}
 
-    def apply(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Normalise images of shape (n, height, width, channels)."""
-        normalized = images.astype(np.float32)
-        normalized -= np.array(self.mean, np.float32)
-        normalized /= np.array(self.deviation, np.float32)
-        return normalized
-
 
 def _histograms(images: NDArray[np.uint8]) -> list[list[int]]:
     """Count how often each value from 0 to 255 occurs, for each channel."""
