@@ -30,11 +30,11 @@ class Splits:
     """The images of a run.
 
     Attributes:
-        train: What the weights are fitted to.
-        validation: What is measured after each epoch.
-        test: What is measured at the end.
-        normalization: What is done to the pixels of all three.
-        fingerprints: Digest of the whole pool, by "train" and "test".
+        train: The images that the weights are fitted to.
+        validation: The images that are measured after each epoch.
+        test: The images that are measured at the end.
+        normalization: The map of the pixels of all three.
+        fingerprints: Digest of each whole pool, by "train" and "test".
         indices_digest: Digest of the training and the validation images' indices.
     """
 
@@ -46,7 +46,7 @@ class Splits:
     indices_digest: str
 
     def describe(self) -> dict[str, Any]:
-        """Return what the manifest says of the images."""
+        """Return the manifest's account of the images."""
         return {
             "fingerprints": self.fingerprints,
             "train_images": len(self.train),
@@ -60,8 +60,9 @@ def load_splits(config: Config, data: DataInfo) -> Splits:
     """Read a data set and split it as the config says.
 
     Raises:
-        DataError: Files are damaged, the images can't be split or normalised, or the
-            training images are all of one class.
+        DataError: Files are missing or damaged, a pool has fewer images than the split
+            asks for, a channel that is to be standardised is constant, or the training
+            images are all of one class.
     """
     pool, test = read_all(
         partial(data.source.load, "train"), partial(data.source.load, "test")
@@ -100,7 +101,8 @@ def load_split(
         The images, and the digests of the pools that were read, by "train", "test".
 
     Raises:
-        DataError: A file is damaged, or the images can't be split.
+        DataError: A file is missing or damaged, or the pool has fewer images than the
+            split asks for.
     """
     from_test = name == "validation" and config.data.split.validation_from == "test"
     if name == "test" or from_test:

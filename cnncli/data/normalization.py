@@ -62,11 +62,11 @@ class Normalization:
 
     @classmethod
     def from_dict(cls, stored: object) -> Self:
-        """Return what ``to_dict`` was called on.
+        """Return the map that ``to_dict`` made ``stored`` of.
 
         Raises:
-            ModelFileError: ``stored`` is nothing that ``to_dict`` returns. The
-                message names no file; the caller knows it.
+            ModelFileError: ``to_dict`` returns nothing like ``stored``. The message
+                names no file; the caller knows it.
         """
         match stored:
             case {"mean": [*mean], "deviation": [*deviation], **rest} if not rest:
