@@ -11,7 +11,8 @@ import gzip
 import struct
 from pathlib import Path
 
-from cnncli.data.formats.idx import find_idx_files, read_idx
+from cnncli.data.formats.idx import read_idx
+from cnncli.data.formats.idx_folder import find_idx_files
 from cnncli.data.sources import EMBEDDED_FOLDER
 
 
@@ -37,10 +38,10 @@ def main() -> None:
     files = find_idx_files(options.source)
     options.out.mkdir(parents=True)
     for name, path, dimensions, count in (
-        ("train-images-idx3-ubyte.gz", files.train_images, 3, options.count),
-        ("train-labels-idx1-ubyte.gz", files.train_labels, 1, options.count),
-        ("t10k-images-idx3-ubyte.gz", files.test_images, 3, 10_000),
-        ("t10k-labels-idx1-ubyte.gz", files.test_labels, 1, 10_000),
+        ("train-images-idx3-ubyte.gz", files["train"].images, 3, options.count),
+        ("train-labels-idx1-ubyte.gz", files["train"].labels, 1, options.count),
+        ("t10k-images-idx3-ubyte.gz", files["test"].images, 3, 10_000),
+        ("t10k-labels-idx1-ubyte.gz", files["test"].labels, 1, 10_000),
     ):
         shape, content = read_idx(path, dimensions=dimensions)
         elements = repeated(shape, bytes(content), count)

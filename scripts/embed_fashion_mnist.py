@@ -18,7 +18,8 @@ import struct
 import sys
 from pathlib import Path
 
-from cnncli.data.formats.idx import find_idx_files, read_idx
+from cnncli.data.formats.idx import read_idx
+from cnncli.data.formats.idx_folder import find_idx_files
 from cnncli.errors import CnncliError, DataError
 from cnncli.system.files import write_file
 
@@ -49,12 +50,7 @@ def embed(originals: Path, destination: Path) -> None:
         OutputError: A file can't be written.
     """
     found = find_idx_files(originals)
-    paths = (
-        found.train_images,
-        found.train_labels,
-        found.test_images,
-        found.test_labels,
-    )
+    paths = (*found["train"], *found["test"])
     contents = {
         f"{name}.gz": compress(select(path, name))
         for name, path in zip(DIGESTS, paths, strict=True)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from cnncli.data.audit import suspicions
-from cnncli.data.dataset import Images, Splits
+from cnncli.data.dataset import Splits
+from cnncli.data.images import Images
 from cnncli.data.normalization import Normalization
 from tests.builders import CONFIG, NAMES, dataset, idx
 

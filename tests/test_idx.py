@@ -19,13 +19,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnncli.data.formats import idx
-from cnncli.data.formats.idx import IdxFiles, LabelledImages
+from cnncli.data.formats.idx_folder import IdxFiles, IdxFolder, find_idx_files
+from cnncli.data.sources import FASHION_MNIST_CLASSES
 from cnncli.errors import DataError
+from tests.builders import NAMES
 
 ROOT = Path(__file__).parents[1]
 EMBEDDED = ROOT / "cnncli" / "data" / "fashion_mnist"
 LABELS = b"\0\0\x08\x01" + struct.pack(">I", 4) + b"\0\1\2\1"
 IMAGES = b"\0\0\x08\x03" + struct.pack(">3I", 4, 2, 3) + bytes(range(24))
+CLASSES = ("cat", "dog", "owl")
 TRUNCATED = "the gzip data is truncated: the file ends in the middle of it, after"
 DAMAGED = "the gzip data is damaged: its structure or checksum is wrong"
 TRAILING = "expected nothing after the end of the gzip data, found more bytes"
@@ -360,14 +363,17 @@ def test_the_four_files_are_found(
 ) -> None:
     for name in names:
         (tmp_path / name).touch()
-    expected = IdxFiles(*(tmp_path / names[place] for place in chosen))
-    assert idx.find_idx_files(tmp_path) == expected
+    paths = [tmp_path / names[place] for place in chosen]
+    assert find_idx_files(tmp_path) == {
+        "train": IdxFiles(*paths[:2]),
+        "test": IdxFiles(*paths[2:]),
+    }
 
 
 def test_all_missing_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "train-labels-idx1-ubyte.gz").touch()
     with pytest.raises(DataError) as caught:
-        idx.find_idx_files(tmp_path)
+        find_idx_files(tmp_path)
     assert str(caught.value) == (
         f"{tmp_path}: expected the four IDX files of a data set, each plain or with "
         ".gz; missing: train-images-idx3-ubyte, t10k-images-idx3-ubyte, "
@@ -387,17 +393,18 @@ def test_what_is_no_folder_is_refused(tmp_path: Path, name: str, reason: str) ->
     (tmp_path / "file").touch()
     folder = tmp_path / name
     with pytest.raises(DataError) as caught:
-        idx.find_idx_files(folder)
+        find_idx_files(folder)
     assert str(caught.value) == f"{folder}: can't list the folder: {reason}"
 
 
 def test_images_and_labels_are_read_together(tmp_path: Path) -> None:
-    images, labels = tmp_path / "images", tmp_path / "labels"
-    images.write_bytes(IMAGES)
-    labels.write_bytes(LABELS)
-    assert idx.read_labelled_images(images, labels, num_classes=3) == LabelledImages(
-        (4, 2, 3), bytes(range(24)), b"\0\1\2\1"
-    )
+    for name in NAMES:
+        (tmp_path / name).write_bytes(IMAGES if "images" in name else LABELS)
+    images = IdxFolder(tmp_path, CLASSES).load("test")
+    assert images.pixels.shape == (4, 2, 3, 1)
+    assert images.pixels.tobytes() == bytes(range(24))
+    assert images.labels.tolist() == [0, 1, 2, 1]
+    assert images.indices.tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -422,25 +429,22 @@ def test_images_and_labels_are_read_together(tmp_path: Path) -> None:
 def test_images_and_labels_that_do_not_match_are_refused(
     tmp_path: Path, labels: bytes, problem: str
 ) -> None:
-    images_path, labels_path = tmp_path / "images", tmp_path / "labels"
-    images_path.write_bytes(IMAGES)
+    for name in NAMES:
+        (tmp_path / name).write_bytes(IMAGES if "images" in name else LABELS)
+    images_path, labels_path = tmp_path / NAMES[0], tmp_path / NAMES[1]
     labels_path.write_bytes(encode((len(labels),), labels))
     with pytest.raises(DataError) as caught:
-        idx.read_labelled_images(images_path, labels_path, num_classes=3)
+        IdxFolder(tmp_path, CLASSES).load("train")
     assert str(caught.value) == problem.format(images=images_path, labels=labels_path)
 
 
 def test_the_embedded_files_are_fashion_mnist(script: dict[str, Any]) -> None:
-    files = idx.find_idx_files(EMBEDDED)
-    train = idx.read_labelled_images(
-        files.train_images, files.train_labels, num_classes=10
-    )
-    test = idx.read_labelled_images(
-        files.test_images, files.test_labels, num_classes=10
-    )
-    assert (train.shape, test.shape) == ((16_000, 28, 28), (10_000, 28, 28))
+    source = IdxFolder(EMBEDDED, FASHION_MNIST_CLASSES)
+    train, test = source.load("train"), source.load("test")
+    assert train.pixels.shape == (16_000, 28, 28, 1)
+    assert test.pixels.shape == (10_000, 28, 28, 1)
     parts = [train.pixels, train.labels, test.pixels, test.labels]
-    digests = [hashlib.sha256(part).hexdigest() for part in parts]
+    digests = [hashlib.sha256(part.tobytes()).hexdigest() for part in parts]
     assert digests == list(script["DIGESTS"].values())
 
 
@@ -465,9 +469,7 @@ def test_the_script_refuses_other_files(tmp_path: Path, script: dict[str, Any]) 
 
 
 def test_reading_needs_no_heavy_library() -> None:
-    code = (
-        "import sys, cnncli.data.formats.idx, cnncli.data.counts; print(*sys.modules)"
-    )
+    code = "import sys, cnncli.data.sources, cnncli.data.counts; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     ).stdout.split()

@@ -12,6 +12,7 @@ import pytest
 
 from cnncli.experiment import memory
 from cnncli.experiment.load import load_experiment
+from cnncli.system import memory as machine
 from tests.builders import CONFIG, dataset
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ MEMINFO = (
 def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Return the files of /proc and /sys that are there, by name; none yet."""
     texts: dict[str, str] = {}
-    monkeypatch.setattr(memory, "_read", lambda path: texts.get(str(path), ""))
+    monkeypatch.setattr(machine, "_read", lambda path: texts.get(str(path), ""))
     return texts
 
 
@@ -179,18 +180,18 @@ def test_a_limit_of_the_process_counts(tmp_path: Path) -> None:
 
 
 def test_of_this_machine() -> None:
-    free = memory.free_memory()
+    free = machine.free_memory()
     assert free is not None
     assert free > 0
 
 
 def test_where_nothing_is_known(files: dict[str, str]) -> None:
-    assert memory.free_memory() is None
+    assert machine.free_memory() is None
 
 
 def test_of_the_machine(files: dict[str, str]) -> None:
     files["/proc/meminfo"] = MEMINFO
-    assert memory.free_memory() == 2_048_000
+    assert machine.free_memory() == 2_048_000
 
 
 def test_of_a_control_group(files: dict[str, str]) -> None:
@@ -204,7 +205,7 @@ def test_of_a_control_group(files: dict[str, str]) -> None:
     files["/sys/fs/cgroup/job/memory.stat"] = (
         "anon 1\ninactive_file 20\nactive_file 3\n"
     )
-    assert memory.free_memory() == 123
+    assert machine.free_memory() == 123
 
 
 def test_of_a_container_that_sees_its_own_group_as_the_root(
@@ -214,4 +215,4 @@ def test_of_a_container_that_sees_its_own_group_as_the_root(
     files["/sys/fs/cgroup/memory/memory.limit_in_bytes"] = "1000\n"
     files["/sys/fs/cgroup/memory/memory.usage_in_bytes"] = "1300\n"
     files["/sys/fs/cgroup/memory/memory.stat"] = "cache 7\ntotal_active_file 400\n"
-    assert memory.free_memory() == 100
+    assert machine.free_memory() == 100

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
 
 from cnncli.cli import cli as group
-from cnncli.data.dataset import load_pool
-from cnncli.data.sources import describe_folder
+from cnncli.data.formats.idx_folder import IdxFolder
 from cnncli.errors import DataError
 from tests.builders import CONFIG, NAMES, dataset, dataset_files
 from tests.soak import SOAK
@@ -19,6 +18,7 @@ from tests.soak.mutations import mutate_config, mutate_idx
 from tests.soak.outcomes import fault_of_outcome
 
 if TYPE_CHECKING:
+    from cnncli.data.source import Pool
     from tests.conftest import Cli
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
@@ -80,12 +80,12 @@ def test_damaged_data(name: str, packed: bool, cli: Cli) -> None:
     dataset("data")
     path = Path("data") / name
     whole = gzip.compress(path.read_bytes()) if packed else path.read_bytes()
-    pool: Literal["train", "test"] = "train" if name.startswith("train") else "test"
+    pool: Pool = "train" if name.startswith("train") else "test"
     refused = 0
     for seed in range(MUTATIONS):
         path.write_bytes(mutate_idx(whole, seed))
         try:
-            images = load_pool(describe_folder(Path("data"), CLASSES), pool)
+            images = IdxFolder(Path("data"), CLASSES).describe().source.load(pool)
         except DataError as error:
             refused += 1
             fault = fault_of_outcome(3, "\n".join(error.lines()))

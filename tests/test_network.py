@@ -9,7 +9,7 @@ import pytest
 
 from cnncli.config.document import parse_document
 from cnncli.config.schema import Config
-from cnncli.data.dataset import Images
+from cnncli.data.images import Images
 from cnncli.data.normalization import Normalization
 from cnncli.errors import TrainingError
 from cnncli.system.signals import StopRequest
@@ -46,6 +46,11 @@ def random_images(n: int) -> Images:
     pixels = random.integers(0, 256, (n, 8, 8, 1), dtype=np.uint8)
     labels = random.integers(0, 3, n, dtype=np.uint8)
     return Images(pixels, labels, np.arange(n))
+
+
+def normalized(pixels: np.ndarray) -> np.ndarray:
+    """Return pixels as NORMALIZATION means them, in NumPy's arithmetic."""
+    return (pixels.astype(np.float32) - np.float32(10)) / np.float32(200)
 
 
 def build(config: Config, *, parts: int) -> Any:
@@ -89,12 +94,35 @@ def test_order_is_a_permutation_that_depends_on_seed_and_epoch() -> None:
     assert np.array_equal(epoch_order(1, 2, 50), orders[1])
 
 
+@pytest.mark.parametrize(
+    "normalization",
+    [
+        Normalization.divide_by(255, channels=3),
+        Normalization((10.0, 100.0, 0.5), (3.0, 7.0, 0.1)),
+    ],
+    ids=["divide", "standardize"],
+)
+def test_normalizes_as_the_text_does(normalization: Normalization) -> None:
+    import keras
+
+    from cnncli.backend.network import TensorFlowNetwork
+
+    pixels = np.arange(768).reshape(1, 16, 16, 3).astype(np.uint8)
+    model = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Flatten()])
+    network = TensorFlowNetwork(model, normalization, {}, parts=1)
+    found = network.normalize(pixels).numpy()
+    mean = np.array(normalization.mean, np.float32)
+    deviation = np.array(normalization.deviation, np.float32)
+    assert found.dtype == np.float32
+    assert np.array_equal(found, (pixels.astype(np.float32) - mean) / deviation)
+
+
 @pytest.mark.parametrize("parts", [1, 2])
 def test_predicts_as_keras_does(config: Config, images: Images, parts: int) -> None:
     network = build(config, parts=parts)
     predicted = network.predict(images.pixels, images.labels)
     probabilities, values = predicted.probabilities, predicted.measures
-    expected = network.model.predict(NORMALIZATION.apply(images.pixels), verbose=0)
+    expected = network.model.predict(normalized(images.pixels), verbose=0)
     assert probabilities.shape == (29, 3)
     np.testing.assert_allclose(probabilities, expected, atol=1e-6)
     hits = probabilities.argmax(axis=1) == images.labels
@@ -109,7 +137,7 @@ def test_predicts_more_than_one_batch(config: Config, size: int) -> None:
     network = build(config, parts=2)
     predicted = network.predict(many.pixels, many.labels)
     probabilities, values = predicted.probabilities, predicted.measures
-    expected = network.model.predict(NORMALIZATION.apply(many.pixels), verbose=0)
+    expected = network.model.predict(normalized(many.pixels), verbose=0)
     np.testing.assert_allclose(probabilities, expected, atol=1e-6)
     losses = -np.log(expected[np.arange(size), many.labels])
     np.testing.assert_allclose(values["loss"], losses, atol=1e-5)
@@ -126,7 +154,7 @@ def test_trains_as_keras_fit_does(config: Config, images: Images) -> None:
     for epoch in (1, 2):
         order = epoch_order(config.seed, epoch, len(images))
         fitted = network.model.fit(
-            NORMALIZATION.apply(images.pixels[order]),
+            normalized(images.pixels[order]),
             images.labels[order],
             batch_size=8,
             shuffle=False,

@@ -20,17 +20,14 @@ def random_images(shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.uint8]]
 
 
 def test_division_is_the_text_book_s() -> None:
-    images = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
-    normalized = Normalization.divide_by(255, channels=1).apply(images)
-    assert normalized.dtype == np.float32
-    assert np.array_equal(normalized, images.astype(np.float32) / np.float32(255))
+    chosen = Normalization.divide_by(255, channels=3)
+    assert chosen == Normalization(mean=(0.0,) * 3, deviation=(255.0,) * 3)
 
 
 def test_each_channel_has_its_own_numbers() -> None:
     images = np.array([[[[10, 100]]], [[[30, 200]]]], np.uint8)
     chosen = Normalization.standardize(images)
     assert chosen == Normalization(mean=(20.0, 150.0), deviation=(10.0, 50.0))
-    assert chosen.apply(images).tolist() == [[[[-1, -1]]], [[[1, 1]]]]
     assert images.tolist() == [[[[10, 100]]], [[[30, 200]]]]
 
 
@@ -45,9 +42,9 @@ def test_standardised_images_have_mean_0_and_deviation_1(
     chosen = Normalization.standardize(images)
     assert chosen.mean == pytest.approx(images.mean((0, 1, 2)), rel=1e-14)
     assert chosen.deviation == pytest.approx(images.std((0, 1, 2)), rel=1e-14)
-    normalized = chosen.apply(images).astype(np.float64)
-    assert normalized.mean((0, 1, 2)) == pytest.approx([0] * channels, abs=1e-6)
-    assert normalized.std((0, 1, 2)) == pytest.approx([1] * channels, abs=1e-6)
+    normalized = (images - np.array(chosen.mean)) / np.array(chosen.deviation)
+    assert normalized.mean((0, 1, 2)) == pytest.approx([0] * channels, abs=1e-12)
+    assert normalized.std((0, 1, 2)) == pytest.approx([1] * channels, abs=1e-12)
 
 
 def test_a_constant_channel_is_refused() -> None:

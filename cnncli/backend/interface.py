@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cnncli.architecture import Shape
     from cnncli.config import Config
     from cnncli.config.schema import Training
-    from cnncli.data.dataset import Images
+    from cnncli.data.images import Images
     from cnncli.data.normalization import Normalization
     from cnncli.modelfile.file import ModelFile
 

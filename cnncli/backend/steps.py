@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cnncli.architecture import Shape
     from cnncli.backend.network import TensorFlowNetwork
-    from cnncli.data.dataset import Images
+    from cnncli.data.images import Images
 
 
 class TensorFlowSteps:

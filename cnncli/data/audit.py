@@ -1,4 +1,4 @@
-"""What is suspicious about the images of a run, though it can be trained on."""
+"""Suspicions about the images of a run, which don't keep it from being trained."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 from cnncli.data.splits import count_duplicates
 
 if TYPE_CHECKING:
-    from cnncli.data.dataset import Images, Splits
+    from cnncli.data.dataset import Splits
+    from cnncli.data.images import Images
 
 _NAMED = 5
 
@@ -23,8 +24,8 @@ def suspicions(splits: Splits, class_names: tuple[str, ...]) -> Iterator[str]:
         class_names: The name of each class.
 
     Yields:
-        A line for each class that is absent from training or validation, together,
-        and for each two splits that have images in common, byte for byte.
+        A line for training and for validation images, if classes are absent from
+        them, and one for each two splits that have images in common, byte for byte.
     """
     named = {
         "training": splits.train,

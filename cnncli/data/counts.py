@@ -1,4 +1,4 @@
-"""How many images a count or a share of a pool means."""
+"""Counts and shares of a pool, both as a number of images."""
 
 from __future__ import annotations
 

@@ -62,11 +62,11 @@ class Normalization:
 
     @classmethod
     def from_dict(cls, stored: object) -> Self:
-        """Return what ``to_dict`` was called on.
+        """Return the map that ``to_dict`` made ``stored`` of.
 
         Raises:
-            ModelFileError: ``stored`` is nothing that ``to_dict`` returns. The
-                message names no file; the caller knows it.
+            ModelFileError: ``to_dict`` returns nothing like ``stored``. The message
+                names no file; the caller knows it.
         """
         match stored:
             case {"mean": [*mean], "deviation": [*deviation], **rest} if not rest:
@@ -85,13 +85,6 @@ class Normalization:
     def to_dict(self) -> dict[str, list[float]]:
         """Return the numbers as JSON can hold them, to the last bit."""
         return {"mean": list(self.mean), "deviation": list(self.deviation)}
-
-    def apply(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Normalise images of shape (n, height, width, channels)."""
-        normalized = images.astype(np.float32)
-        normalized -= np.array(self.mean, np.float32)
-        normalized /= np.array(self.deviation, np.float32)
-        return normalized
 
 
 def _histograms(images: NDArray[np.uint8]) -> list[list[int]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnncli.data.formats.streams import open_stream, read_up_to
+from cnncli.data.streams import open_stream, read_up_to
 from cnncli.errors import DataError
 
 if TYPE_CHECKING:

@@ -37,7 +37,8 @@ def split_indices(
             validation, ``"random"`` any, and ``"stratified"`` any as well, but so
             that each class has the same share of both as it has of the pool.
         train: How many training images, or what share of the pool.
-        validation: The same for the validation images; 0 if they come from elsewhere.
+        validation: How many validation images, or what share of the pool; 0 if they
+            come from elsewhere.
         seed: Decides a random choice; 0 to 2**64 - 1.
 
     Returns:
@@ -45,7 +46,7 @@ def split_indices(
         ``method`` is ``"head"``.
 
     Raises:
-        DataError: The pool is smaller than the two together.
+        DataError: The pool has fewer images than are asked for.
     """
     pool = len(labels)
     train_count = resolve_count(train, pool)

@@ -18,7 +18,7 @@ from cnncli.evaluation.scores import (
 
 if TYPE_CHECKING:
     from cnncli.backend.interface import Network
-    from cnncli.data.dataset import Images
+    from cnncli.data.images import Images
 
 SCHEMA = "cnncli.evaluation/1"
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncli.data.dataset import Images, SplitName, load_pool, load_split
-from cnncli.data.sources import describe_folder, describe_source
+from cnncli.data.dataset import SplitName, load_split
+from cnncli.data.sources import find_source, source_in
 from cnncli.errors import DataError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cnncli.data.sources import DataInfo
+    from cnncli.data.images import Images
+    from cnncli.data.source import DataInfo
     from cnncli.modelfile.file import ModelFile
 
 
@@ -23,7 +24,7 @@ def load_evaluation_images(
     Args:
         saved: The model.
         split: Which images of its own data set, if no folder is given.
-        folder: Four IDX files; their test images are taken.
+        folder: Another data set, whose test images are taken.
 
     Returns:
         The images, and what to call them: the split, or "data" for a folder's.
@@ -33,31 +34,32 @@ def load_evaluation_images(
             have changed since it was trained.
     """
     if folder is not None:
-        data = describe_folder(folder, saved.class_names)
+        data = source_in(folder, saved.class_names).describe()
         _check_fit(saved, data)
-        return load_pool(data, "test"), "data"
-    data = describe_source(saved.config.data.source)
+        return data.source.load("test"), "data"
+    data = find_source(saved.config.data.source).describe()
     _check_fit(saved, data)
     images, fingerprints = load_split(saved.config, data, split)
     for pool, fingerprint in fingerprints.items():
         if fingerprint != saved.fingerprints.get(pool):
             raise DataError(
-                f"{data.files.train_images.parent}: the {pool} images are not those "
+                f"{data.place}: the {pool} images are not those "
                 "that the model was trained with; name other data with --data"
             )
     return images, split
 
 
 def _check_fit(saved: ModelFile, data: DataInfo) -> None:
-    folder = data.files.train_images.parent
     if data.image_shape != saved.image_shape:
         wanted, found = (
             " x ".join(map(str, shape))
             for shape in (saved.image_shape, data.image_shape)
         )
-        raise DataError(f"{folder}: the model takes {wanted} images, these are {found}")
+        raise DataError(
+            f"{data.place}: the model takes {wanted} images, these are {found}"
+        )
     if len(data.class_names) != len(saved.class_names):
         raise DataError(
-            f"{folder}: the model tells {len(saved.class_names)} classes apart, the "
-            f"data set has {len(data.class_names)}"
+            f"{data.place}: the model tells {len(saved.class_names)} classes apart, "
+            f"the data set has {len(data.class_names)}"
         )

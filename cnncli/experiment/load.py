@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cnncli.architecture import LayerRow, check_network
 from cnncli.config.document import Document, read_document
@@ -22,9 +23,12 @@ from cnncli.config.schema import (
 )
 from cnncli.config.validation import T, validate
 from cnncli.data.counts import resolve_count
-from cnncli.data.sources import DataInfo, describe_source, source_folder
+from cnncli.data.sources import expanded, find_source
 from cnncli.errors import ConfigError, DataError
 from cnncli.system.processor import available_threads
+
+if TYPE_CHECKING:
+    from cnncli.data.source import DataInfo
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Experiment:
 
     Attributes:
         config: The resolved config: every default filled in, every layer named.
-        data: The data set's files, sizes and classes.
+        data: The data set's sizes and classes.
         rows: The network, layer by layer.
     """
 
@@ -76,7 +80,7 @@ def load_experiment(path: Path | None, overrides: Sequence[str] = ()) -> Experim
         problems += [*_monitor_problems(training), *_clipping_problems(training)]
     if source:
         try:
-            data = describe_source(source.source)
+            data = find_source(source.source).describe()
         except DataError:
             if not problems:
                 raise
@@ -162,7 +166,7 @@ def _resolved(config: Config, path: Path) -> Config:
     name = config.name or re.sub(r"[^A-Za-z0-9_-]", "-", path.stem)[:64]
     source = config.data.source
     if source.path is not None:
-        absolute = str(source_folder(source).absolute())
+        absolute = str(expanded(source.path).absolute())
         source = source.model_copy(update={"path": absolute})
     threads = config.training.threads or available_threads()
     return config.model_copy(

@@ -1,4 +1,4 @@
-"""How much memory an experiment takes and how much there is, before it is tried.
+"""The memory that an experiment takes, refused if there is less before it is tried.
 
 The estimates are low: what they refuse would not have worked. Measured peaks are up to
 1.5 times as high.
@@ -7,10 +7,7 @@ The estimates are low: what they refuse would not have worked. Measured peaks ar
 from __future__ import annotations
 
 import math
-import resource
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnncli.architecture import trace_network
@@ -18,6 +15,7 @@ from cnncli.architecture.batches import PREDICTION_BATCH, batch_parts
 from cnncli.config.schema import Best
 from cnncli.data.counts import resolve_count
 from cnncli.errors import DataError, TrainingError
+from cnncli.system.memory import free_memory
 
 if TYPE_CHECKING:
     from cnncli.config.schema import AnyOptimizer
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
 
 _FLOAT = 4  # bytes of a weight
 _TENSORFLOW = 250_000_000  # bytes that it takes before there is any network
-_LIBRARIES = 1_200_000_000  # bytes of address space that its libraries are mapped to
 _MORE_MEMORY = "stop other programs, or allow this one more memory"
 # Their output takes the place of their input, at best.
 _IN_PLACE = ("Flatten", "Activation", "ReLU", "LeakyReLU")
@@ -65,7 +62,7 @@ def check_memory(experiment: Experiment) -> None:
         return
     if _TENSORFLOW <= free < _TENSORFLOW + need.images:
         raise DataError(
-            f"{experiment.data.files.train_images.parent}: the images take "
+            f"{experiment.data.place}: the images take "
             f"{_size(need.images)} of memory, {_size(free)} are free; use fewer of them"
         )
     raise TrainingError(
@@ -78,7 +75,7 @@ def check_memory_to_predict(saved: ModelFile, batch_size: int) -> None:
     """Refuse to predict with a network that needs more memory than there is.
 
     Raises:
-        TrainingError: It does.
+        TrainingError: Its weights and its largest output for a batch don't fit.
     """
     rows = trace_network(saved.config.model.layers, saved.image_shape)
     weights = sum(row.parameters for row in rows)
@@ -130,11 +127,6 @@ def optimizer_slots(optimizer: AnyOptimizer) -> int:
     return 2 + int(options["amsgrad"])
 
 
-def free_memory() -> int | None:
-    """Return how many bytes this process may still take; None where nothing says."""
-    return min((*_of_machine(), *_of_groups(), *_of_process()), default=None)
-
-
 def _advice(experiment: Experiment, need: Need) -> str:
     if max(need.weights, need.activations) < _TENSORFLOW:
         return _MORE_MEMORY
@@ -150,60 +142,6 @@ def _advice(experiment: Experiment, need: Need) -> str:
         f"make layer {largest.index} {largest.name!r} smaller, which has "
         f"{largest.parameters:,} parameters"
     )
-
-
-def _of_machine() -> Iterator[int]:
-    """Read what Linux says is available; it counts in KiB."""
-    words = [line.split() for line in _read(Path("/proc/meminfo")).splitlines()]
-    sizes = {word[0]: int(word[1]) * 1024 for word in words}
-    if "MemAvailable:" in sizes:
-        yield sizes["MemAvailable:"] + sizes.get("SwapFree:", 0)
-
-
-def _of_groups() -> Iterator[int]:
-    """Read what the control groups leave that a container or a job is put in."""
-    root = Path("/sys/fs/cgroup")
-    for line in _read(Path("/proc/self/cgroup")).splitlines():
-        _, controllers, path = line.split(":", 2)
-        if not controllers:
-            names, mount, prefix = ("memory.max", "memory.current"), root, ""
-        elif "memory" in controllers.split(","):
-            names = ("memory.limit_in_bytes", "memory.usage_in_bytes")
-            mount, prefix = root / "memory", "total_"
-        else:
-            continue
-        group = mount / path.lstrip("/")
-        for folder in (group, *group.parents):
-            if folder.is_relative_to(mount):
-                yield from _of_group(folder, *names, prefix)
-
-
-def _of_group(folder: Path, limit: str, usage: str, prefix: str) -> Iterator[int]:
-    """Read one group; files that it has cached can make room."""
-    allowed, used = _read(folder / limit).strip(), _read(folder / usage).strip()
-    if allowed.isdigit() and used.isdigit():
-        lines = _read(folder / "memory.stat").splitlines()
-        stat = dict(line.split(" ", 1) for line in lines)
-        kinds = ("inactive_file", "active_file")
-        cached = sum(int(stat.get(prefix + kind, 0)) for kind in kinds)
-        yield max(0, int(allowed) - max(0, int(used) - cached))
-
-
-def _of_process() -> Iterator[int]:
-    """Read what ``ulimit -v`` leaves, in which TensorFlow's libraries must fit too."""
-    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    pages = _read(Path("/proc/self/statm")).split()
-    if limit != resource.RLIM_INFINITY and pages:
-        used = int(pages[0]) * resource.getpagesize()
-        yield max(0, limit - used - _LIBRARIES)
-
-
-def _read(path: Path) -> str:
-    """Return the text of a file, none if it isn't there."""
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
 
 
 def _size(count: int) -> str:

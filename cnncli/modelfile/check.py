@@ -44,8 +44,8 @@ def open_contents(path: Path) -> Contents:
         path: A local file.
 
     Raises:
-        ModelFileError: It isn't a model file of this program, or is damaged, or isn't
-            the one that the run's manifest describes.
+        ModelFileError: The file is none of this program's, is damaged, or isn't the
+            one that the run's manifest describes.
     """
     _check_file(path)
     found = _read_in_child(path)
@@ -88,8 +88,8 @@ def _check_size(path: Path, file: BinaryIO, size: int) -> None:
     """Compare the size with what the header says; see "Superblock" in the HDF5 format.
 
     Args:
-        path: The file, for messages.
-        file: The file, at its start.
+        path: The file's path, for messages.
+        file: The open file, at its start.
         size: How many bytes it has.
     """
     head = file.read(_HEAD)

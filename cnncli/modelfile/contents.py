@@ -1,4 +1,4 @@
-"""What is in a model file, read by a process of its own.
+"""The contents of a model file, read by a process of its own.
 
 HDF5 1.14.6 can crash on a damaged file. So this module is a program as well: it limits
 its memory and its time, reads the file and writes what it found to stdout, as JSON and
@@ -39,9 +39,9 @@ class Weight(NamedTuple):
     """One array of weights.
 
     Attributes:
-        name: Keras's name of it.
-        shape: Its shape.
-        values: Its values, 32-bit floats, little-endian.
+        name: Keras's name of the array.
+        shape: Its shape, any number of dimensions.
+        values: Its values in row-major order, 32-bit floats, little-endian.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Contents:
         """Return what an attribute of JSON says.
 
         Raises:
-            RefusedError: It is missing, or isn't JSON.
+            RefusedError: The attribute is missing, or isn't JSON.
         """
         if name not in self.attributes:
             raise RefusedError(f"{name!r} is missing")
@@ -83,7 +83,7 @@ class Contents:
         return digest.hexdigest()
 
     def parts(self) -> Iterator[bytes | memoryview]:
-        """Give it as bytes: a line of JSON, then the values of all weights."""
+        """Yield the contents as bytes: a line of JSON, then all weights' values."""
         layers = [
             [layer, [[weight.name, weight.shape] for weight in weights]]
             for layer, weights in self.layers.items()
@@ -96,7 +96,7 @@ class Contents:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
-        """Return what ``parts`` gave the content of."""
+        """Return the contents whose ``parts``, joined, these bytes are."""
         values = memoryview(content)
         start = content.index(b"\n") + 1
         attributes, described = json.loads(content[:start])
@@ -114,8 +114,8 @@ def read_contents(path: Path) -> Contents:
     """Read all that a model file holds, after a look at what it declares.
 
     Raises:
-        RefusedError: It is no model file of this program, or holds more than one does.
-        Exception: HDF5 or h5py can't make sense of it; of many types.
+        RefusedError: The file is no model of this program, or holds more than one does.
+        Exception: HDF5 or h5py can't make sense of the file; of many types.
     """
     import h5py
 
@@ -139,6 +139,10 @@ def _read_layers(file: Any, limit: int) -> dict[str, tuple[Weight, ...]]:
     Args:
         file: The open file.
         limit: How many bytes all of them can have at most.
+
+    Raises:
+        RefusedError: Weights are missing, of another kind, larger than the file, or
+            of no layer.
     """
     datasets = {}
     for place, dataset in _find_datasets(file):
@@ -170,7 +174,7 @@ def _find_datasets(file: Any) -> Iterator[tuple[str, Any]]:
     """Go through all objects of a file and give its datasets, by their paths.
 
     Raises:
-        RefusedError: There are links, other objects, or too many.
+        RefusedError: A link, an object of another kind, or too many objects are there.
     """
     import h5py
 
@@ -202,7 +206,8 @@ def _check_dataset(place: str, dataset: Any) -> None:
     """Refuse what isn't plain numbers that all lie in this file.
 
     Raises:
-        RefusedError: It isn't.
+        RefusedError: The dataset lies elsewhere, holds no 32-bit floats, or is
+            compressed.
     """
     if dataset.is_virtual or dataset.external:
         raise RefusedError(f"the numbers of {place!r} are stored in another file")
@@ -223,12 +228,12 @@ def _texts(owner: Any, name: str, shape: tuple[int, ...] | None) -> list[str]:
     """Read an attribute of texts.
 
     Args:
-        owner: The group that has it.
-        name: The attribute.
+        owner: The group that has the attribute.
+        name: The attribute's name.
         shape: The shape that it must have; None for a list.
 
     Raises:
-        RefusedError: It is something else, or too large.
+        RefusedError: The attribute has another shape, holds no text, or is too large.
     """
     found = owner.attrs.get_id(name)
     fits = len(found.shape) == 1 if shape is None else found.shape == shape

@@ -47,7 +47,7 @@ class ModelFile:
         config: The resolved config of the run.
         class_names: The name of each class, in the order of the outputs.
         image_shape: (height, width, channels) of the images the model takes.
-        normalization: What is done to their pixels first.
+        normalization: The map of their pixels that the network sees.
         fingerprints: Digests of the data set's pools, by "train" and "test".
         weights: Those of each layer, by its name, if it was read from the file.
     """
@@ -62,7 +62,7 @@ class ModelFile:
 
 
 class _Described(Section):
-    """What a model file says of the images, as it must be."""
+    """A model file's account of the images, as it must be."""
 
     class_names: Annotated[tuple[Text, ...], unique, entries(2, 256)]
     image_shape: tuple[Positive, Positive, Literal[1, 3]]
@@ -73,7 +73,7 @@ def save_model(described: ModelFile, model: keras.Model) -> None:
     """Write a trained model, whole or not at all.
 
     Args:
-        described: Where to write it, and what it carries beside the weights.
+        described: The file's path, and all that it carries beside the weights.
         model: A compiled model. The file gets its compile settings but not the
             optimizer's state, from which Keras could not continue.
 
@@ -105,9 +105,9 @@ def open_model(path: Path) -> ModelFile:
         path: A run folder, or a model file that this program wrote.
 
     Raises:
-        ModelFileError: There is no such file, or it isn't one of this program's, or
-            it isn't the one that the run's manifest describes, or what is in it
-            doesn't fit together.
+        ModelFileError: There is no such file, it isn't one of this program's, it
+            isn't the one that the run's manifest describes, or its contents don't fit
+            together.
     """
     file_path = find_model(path)
     contents = open_contents(file_path)
@@ -155,7 +155,9 @@ def _understand(path: Path, contents: Contents) -> ModelFile:
     """Make sense of a file's contents, and check that they fit together.
 
     Raises:
-        ValueError: They don't.
+        RefusedError: An attribute is missing or isn't JSON.
+        ValueError: The config is wrong, or the shapes, the normalisation and the
+            weights don't fit it or each other.
         ModelFileError: The normalisation is damaged.
     """
     config = config_from_json(contents.attributes["cnncli_config"])

@@ -1,4 +1,4 @@
-"""What Keras itself will read in a model file that is handed on."""
+"""Keras's own description of a network, which it will read in a file handed on."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def check_keras_config(contents: Contents, config: Config, image_shape: Shape) -
     """Refuse a description that could make Keras build something else, or run code.
 
     Args:
-        contents: Those of a model file.
-        config: The config in it.
+        contents: The contents of a model file.
+        config: The config in that file.
         image_shape: (height, width, channels).
 
     Raises:

@@ -85,6 +85,6 @@ def recorded_digest(path: Path) -> str | None:
 
 
 def resume_command(folder: Path) -> str:
-    """Return what to type in a shell to go on with the run in a folder."""
+    """Return the command that goes on with a folder's run, to be typed in a shell."""
     config = shlex.quote(str(folder / CONFIG_NAME))
     return f"cnncli train {config} --out {shlex.quote(str(folder))} --resume"

@@ -71,8 +71,8 @@ def confusion_finding(matrix: Counts, class_names: Sequence[str]) -> str:
     """Say in one line how many images were right, and what went wrong most often.
 
     Args:
-        matrix: As for ``plot_confusion_matrix``.
-        class_names: As for ``plot_confusion_matrix``.
+        matrix: Counts of shape (classes, classes); rows are true, columns predicted.
+        class_names: The classes in the matrix's order; any text.
     """
     total = int(matrix.sum())
     if total == 0:
@@ -103,7 +103,7 @@ def _name_axes(axes: Axes, class_names: Sequence[str], cell: float) -> None:
     """Write the class names along both axes.
 
     Args:
-        axes: Where to.
+        axes: The axes to name.
         class_names: The classes.
         cell: Side of a cell in points.
     """
@@ -130,7 +130,7 @@ def _write_counts(
     """Write the counts into cells that are large enough, save zeros off the diagonal.
 
     Args:
-        axes: Where to.
+        axes: The axes to write in.
         matrix: The counts.
         shares: Each count's share of its row.
         cell: Side of a cell in points.

@@ -39,8 +39,8 @@ class Drawing:
 
     Attributes:
         height: Its height in inches.
-        draw: Draws it in a figure, given how many inches its upper edge is above the
-            figure's lower edge.
+        draw: The function that draws in a figure, given how many inches the drawing's
+            upper edge is above the figure's lower edge.
     """
 
     height: float
@@ -136,7 +136,7 @@ def _draw_class_bars(axes: Axes, values: Values, names: Sequence[str]) -> None:
     """Draw a bar for each class, from top to bottom.
 
     Args:
-        axes: Where to.
+        axes: The axes to draw in.
         values: Values of shape (classes,).
         names: The classes' names as they are to be written.
     """

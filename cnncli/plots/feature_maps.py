@@ -40,7 +40,7 @@ class LayerMaps:
     Attributes:
         name: The layer's name.
         type: Keras's name of the layer class.
-        activation: What it gives, of shape (1, height, width, channels) or (1, units).
+        activation: Its output, of shape (1, height, width, channels) or (1, units).
     """
 
     name: str
@@ -145,7 +145,7 @@ def _write_name(figure: Figure, top: float, lines: list[str]) -> None:
     """Write a layer's name and what it is at the left of its drawing.
 
     Args:
-        figure: Where to.
+        figure: The figure to write in.
         top: Upper edge of the first line in inches above the figure's lower edge.
         lines: The name and the further lines.
     """

@@ -58,7 +58,7 @@ def history_finding(history: pd.DataFrame) -> str:
     while the training loss has fallen further.
 
     Args:
-        history: As for ``plot_history``.
+        history: One row an epoch, as ``plot_history`` takes it.
     """
     if history.empty:
         return "no epoch trained"

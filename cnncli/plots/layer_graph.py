@@ -54,7 +54,7 @@ def draw_layer_graph(
     Args:
         rows: The layers in the network's order.
         input_shape: Shape of one image, (height, width, channels).
-        title: What stands above; any text.
+        title: The text above the graph; any text.
         format: "png", "svg", "pdf" or "dot".
 
     Returns:

@@ -54,7 +54,7 @@ class RunFolder:
 
     @property
     def resume_command(self) -> str:
-        """What to type to go on with the run."""
+        """The command that goes on with the run, to be typed in a shell."""
         return resume_command(self.path)
 
     @contextmanager
@@ -69,7 +69,8 @@ class RunFolder:
 
         Raises:
             ModelFileError: There is no run to go on with.
-            OutputError: See ``check``; or another process has the folder.
+            OutputError: The folder may not be written to, as for ``check``, or another
+                process has it.
         """
         self._check_kind()
         if resume:
@@ -88,8 +89,8 @@ class RunFolder:
 
         Raises:
             ModelFileError: There is no run to go on with.
-            OutputError: There is something else than a folder, a folder of something
-                else, or a run that may not be replaced.
+            OutputError: The path leads to no folder, to a folder of other files, or to
+                a run that may not be replaced.
         """
         self._check_kind()
         if resume:
@@ -114,8 +115,8 @@ class RunFolder:
         """Note a new run; what an earlier one left stays until it is replaced.
 
         Args:
-            config: The resolved config.
-            manifest: What is known of the run so far.
+            config: The resolved config, as YAML.
+            manifest: The manifest's entries that are known so far.
 
         Raises:
             OutputError: The folder can't be written.
@@ -128,7 +129,14 @@ class RunFolder:
         write_file(self / CONFIG_NAME, config)
 
     def go_on(self, config: str) -> None:
-        """Note that the run in the folder goes on, perhaps for more epochs."""
+        """Note that the run in the folder goes on, perhaps for more epochs.
+
+        Args:
+            config: The resolved config, as YAML.
+
+        Raises:
+            OutputError: The folder can't be written.
+        """
         manifest = self.manifest()
         for key in ("ended", "files", "reason"):
             manifest.pop(key, None)
@@ -140,7 +148,10 @@ class RunFolder:
 
         Args:
             status: "finished", "failed" or "stopped".
-            more: What else is known now.
+            more: The manifest's entries that are known now.
+
+        Raises:
+            OutputError: The folder can't be written.
         """
         self._note({**self.manifest(), "status": status, "ended": _now(), **more})
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cnncli.config import config_to_yaml
 from cnncli.data.audit import suspicions
-from cnncli.data.dataset import Images, Splits, load_splits
+from cnncli.data.dataset import Splits, load_splits
 from cnncli.errors import TrainingError
 from cnncli.evaluation.evaluate import evaluate
 from cnncli.runs.checkpoints import Checkpoints
@@ -25,6 +25,7 @@ from cnncli.training.watchers import Watchers
 if TYPE_CHECKING:
     from cnncli.backend.interface import Backend, Network
     from cnncli.config import Config
+    from cnncli.data.images import Images
     from cnncli.experiment.load import Experiment
     from cnncli.runs.folder import RunFolder
     from cnncli.runs.state import State

@@ -61,7 +61,11 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_file(path: Path, content: bytes | str) -> None:
-    """Write bytes, or text as UTF-8, atomically; see ``replacing``."""
+    """Write bytes, or text as UTF-8, atomically.
+
+    Raises:
+        OutputError: The folder can't be made or written, or the disk is full.
+    """
     data = content.encode() if isinstance(content, str) else content
     with replacing(path) as temporary, temporary.open("xb") as file:
         file.write(data)
@@ -77,7 +81,8 @@ def write_new_file(path: Path, content: bytes | str, *, overwrite: bool) -> None
             these very bytes is left as it is.
 
     Raises:
-        OutputError: There is another file at ``path``, or it can't be written.
+        OutputError: ``path`` has other content and isn't to be replaced, or can't be
+            written.
     """
     data = content.encode() if isinstance(content, str) else content
     if not overwrite and os.path.lexists(path):
@@ -105,10 +110,10 @@ def open_regular(path: Path) -> Iterator[BufferedReader]:
 
 
 def read_json(path: Path) -> Any:
-    """Return what a small JSON file of perhaps unknown origin says.
+    """Return the value in a small JSON file of perhaps unknown origin.
 
     Returns:
-        None if there is no such file, or it can't be read as one.
+        None if there is no such file, it is over 1 MiB, or it can't be read as JSON.
     """
     try:
         if not path.is_file() or path.stat().st_size > _LARGEST_JSON:
@@ -123,7 +128,7 @@ def sweep(folder: Path, names: Iterable[str]) -> None:
 
     Args:
         folder: Where to look; no other process may be writing there.
-        names: Of the files whose temporary ones are meant; no others are touched.
+        names: The files whose temporary ones are removed; no others are touched.
     """
     for path in folder.iterdir():
         match = _TEMPORARY.fullmatch(path.name)
@@ -142,7 +147,7 @@ def check_space(folder: Path, *, total: int, largest: int) -> None:
     Args:
         folder: Where it will be written.
         total: Bytes of all files together.
-        largest: Bytes of the largest.
+        largest: Bytes of the largest file.
 
     Raises:
         OutputError: The disk has less room, or the process may not write such files.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from cnncli.backend.interface import Network, TrainingSteps
     from cnncli.config.schema import Training
-    from cnncli.data.dataset import Images
+    from cnncli.data.images import Images
     from cnncli.system.signals import StopRequest
     from cnncli.training.progress import TrainingProgress
     from cnncli.training.watchers import Watcher

@@ -10,23 +10,17 @@ from __future__ import annotations
 
 import math
 import struct
-from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
-from cnncli.data.formats.streams import Stream, open_stream, read_all, read_up_to
+from cnncli.data.streams import open_stream, read_up_to
 from cnncli.errors import DataError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from cnncli.data.streams import Stream
+
 MAX_BYTES = 2**32
-_NAMES = (
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
-)
 _ELEMENTS = {
     0x08: "unsigned bytes",
     0x09: "signed bytes",
@@ -35,105 +29,6 @@ _ELEMENTS = {
     0x0D: "32-bit floats",
     0x0E: "64-bit floats",
 }
-
-
-@dataclass(frozen=True)
-class IdxFiles:
-    """The four files of a data set, as the MNIST family names them."""
-
-    train_images: Path
-    train_labels: Path
-    test_images: Path
-    test_labels: Path
-
-
-@dataclass(frozen=True)
-class LabelledImages:
-    """Grey images and their labels, as raw bytes.
-
-    Attributes:
-        shape: (n, height, width) of the images.
-        pixels: The images in row-major order, 0 to 255.
-        labels: (n,) class numbers from 0.
-    """
-
-    shape: tuple[int, ...]
-    pixels: bytes | bytearray
-    labels: bytes | bytearray
-
-
-def find_idx_files(folder: Path) -> IdxFiles:
-    """Find the four files of a data set, each plain or with ``.gz``.
-
-    ``train-images-idx3-ubyte`` may also be spelt ``train-images.idx3-ubyte``, and so
-    with the others. Where a file is there twice, the plain one is taken.
-
-    Raises:
-        DataError: The folder can't be listed, or any of the four is missing.
-    """
-    try:
-        present = {path.name for path in folder.iterdir()}
-    except (OSError, ValueError) as error:
-        # A ValueError if the name holds what no file name can, such as a NUL.
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{folder}: can't list the folder: {reason}") from error
-    found = {name: _find(name, present) for name in _NAMES}
-    missing = [name for name, file in found.items() if file is None]
-    if missing:
-        raise DataError(
-            f"{folder}: expected the four IDX files of a data set, each plain or with "
-            f".gz; missing: {', '.join(missing)}"
-        )
-    return IdxFiles(*(folder / file for file in found.values() if file))
-
-
-def read_labelled_images(
-    images_path: Path, labels_path: Path, *, num_classes: int
-) -> LabelledImages:
-    """Read images and their labels, and check that they belong together.
-
-    Args:
-        images_path: An IDX file of (n, height, width) unsigned bytes.
-        labels_path: An IDX file of (n,) unsigned bytes.
-        num_classes: The labels must be 0 to ``num_classes - 1``.
-
-    Raises:
-        DataError: One file or both are not such files, the counts differ, or a label
-            is out of range.
-    """
-    (shape, pixels), (_, labels) = read_all(
-        partial(read_idx, images_path, dimensions=3),
-        partial(read_idx, labels_path, dimensions=1),
-    )
-    _check_counts(images_path, shape[0], labels_path, len(labels))
-    if max(labels) >= num_classes:
-        row = next(row for row, label in enumerate(labels) if label >= num_classes)
-        raise DataError(
-            f"{labels_path}: expected labels from 0 to {num_classes - 1} for "
-            f"{num_classes} classes; found {labels[row]} in row {row:,}, counted from 0"
-        )
-    return LabelledImages(shape, pixels, labels)
-
-
-def read_labelled_shape(images_path: Path, labels_path: Path) -> tuple[int, ...]:
-    """Read the headers of images and their labels, and check that they fit.
-
-    Args:
-        images_path: An IDX file of (n, height, width) unsigned bytes.
-        labels_path: An IDX file of (n,) unsigned bytes.
-
-    Returns:
-        (n, height, width).
-
-    Raises:
-        DataError: One file or both have another header, or the counts differ.
-    """
-    shape, (num_labels,) = read_all(
-        partial(read_idx_shape, images_path, dimensions=3),
-        partial(read_idx_shape, labels_path, dimensions=1),
-    )
-    _check_counts(images_path, shape[0], labels_path, num_labels)
-    return shape
 
 
 def read_idx_shape(path: Path, *, dimensions: int) -> tuple[int, ...]:
@@ -181,22 +76,6 @@ def read_idx(
         f"{path}: expected {_product(shape)} bytes after the header, as it declares; "
         f"found {found}"
     )
-
-
-def _check_counts(
-    images_path: Path, num_images: int, labels_path: Path, num_labels: int
-) -> None:
-    if num_labels != num_images:
-        raise DataError(
-            f"{labels_path}: expected {num_images:,} labels, one for each image in "
-            f"{images_path}; found {num_labels:,}"
-        )
-
-
-def _find(name: str, present: set[str]) -> str | None:
-    names = [name, name.replace("-idx", ".idx")]
-    names += [f"{spelling}.gz" for spelling in names]
-    return next((spelling for spelling in names if spelling in present), None)
 
 
 def _read_header(path: Path, stream: Stream, dimensions: int) -> tuple[int, ...]:

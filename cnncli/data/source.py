@@ -1,0 +1,56 @@
+"""The interface of a data set, whatever format its images come in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from cnncli.architecture import Shape
+    from cnncli.data.images import Images
+
+Pool = Literal["train", "test"]
+"""What training and validation images are taken from, and the test images."""
+
+
+class Source(Protocol):
+    """A data set that can be looked at before its pixels are read."""
+
+    def describe(self) -> DataInfo:
+        """Read no more than it takes to tell sizes and classes, and without NumPy.
+
+        Raises:
+            DataError: Files are missing, can't be read, or don't fit each other.
+        """
+
+    def load(self, pool: Pool) -> Images:
+        """Read all images of a pool.
+
+        Raises:
+            DataError: Files are missing or damaged, or differ from what they declare.
+        """
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """A data set's sizes and classes.
+
+    Attributes:
+        source: Where the images can be loaded from.
+        place: The file or folder that holds them all, for messages.
+        train_labels: The file or folder that tells the training images' classes, for
+            messages.
+        class_names: The name of each class, in the order of the labels.
+        image_shape: (height, width, channels) of every image.
+        num_train: Images in the training pool, which the splits are taken from.
+        num_test: Test images.
+    """
+
+    source: Source
+    place: Path
+    train_labels: Path
+    class_names: tuple[str, ...]
+    image_shape: Shape
+    num_train: int
+    num_test: int
