@@ -107,7 +107,7 @@ def run_result(
     seconds: float,
     evaluation: dict[str, Any],
 ) -> dict[str, Any]:
-    """Return what ``train --json`` says; the keys are in the README.
+    """Return what ``train --json`` says; the keys are in docs/json.md.
 
     Args:
         folder: The run's.
