@@ -18,7 +18,7 @@ from cnncli.cli import cli as group
 if TYPE_CHECKING:
     from tests.conftest import Cli
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 PAGES = ["README.md", "CONTRIBUTING.md"]
 PAGES += [f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))]
 
