@@ -8,8 +8,10 @@ INDEX ?= 0
 
 NAME := $(basename $(notdir $(CONFIG)))
 RUN := runs/$(NAME)
+STATE := $(RUN)/state.npz
 BIN := $(VENV)/bin
 CODE := $(shell find cnncli -name '*.py')
+PAGES := README.md $(wildcard docs/*.md)
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -20,10 +22,16 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
 	@echo "CONFIG=configs/smoke.yaml chooses another experiment than the documented one."
 
-train: $(RUN)/model.h5 ## Train the network of CONFIG into runs/, once
+train: $(RUN)/model.h5 ## Train the network of CONFIG into runs/, once; go on if it was stopped
 
+# A state newer than the model, or without one, is that of a run that was stopped.
 $(RUN)/model.h5: $(CONFIG) $(CODE) | $(VENV)/.runtime
-	$(BIN)/cnncli train $(CONFIG) --out $(RUN) --overwrite
+	@if [ -e $(STATE) ] && { [ ! -e $@ ] || [ $(STATE) -nt $@ ]; }; then \
+		echo "going on with the run in $(RUN); to start over: rm -r $(RUN)"; \
+		exec $(BIN)/cnncli train $(CONFIG) --out $(RUN) --resume; \
+	else \
+		exec $(BIN)/cnncli train $(CONFIG) --out $(RUN) --overwrite; \
+	fi
 
 evaluate: $(RUN)/model.h5 ## Count what the trained network gets right
 	$(BIN)/cnncli evaluate $(RUN) --overwrite
@@ -73,11 +81,11 @@ types: | $(VENV)/.dev ## Check the types
 imports: | $(VENV)/.dev ## Check that the layers of the code import downwards only
 	$(BIN)/lint-imports
 
-docs: | $(VENV)/.dev ## Write the generated parts of the README anew
-	$(BIN)/python -m cogapp -r -I . README.md
+docs: | $(VENV)/.dev ## Write the generated parts of the README and docs/ anew
+	$(BIN)/python -m cogapp -r -I . $(PAGES)
 
 docs-check: | $(VENV)/.dev
-	$(BIN)/python -m cogapp --check --diff -I . README.md
+	$(BIN)/python -m cogapp --check --diff -I . $(PAGES)
 
 clean: ## Remove the environment and all caches; runs/ stays
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

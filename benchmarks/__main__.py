@@ -51,7 +51,7 @@ def main() -> None:
     machine = describe_machine(bench.commands.torch_python)
     results = machine, list(targets.find_targets(figures)), figures.values()
     markdown = to_markdown(*results)
-    (options.out / "bench.md").write_text(markdown)
+    (options.out / "bench.md").write_text(markdown, encoding="utf-8")
     (options.out / "bench.json").write_text(json.dumps(to_json(*results), indent=1))
     show_progress(f"written: {options.out}/bench.md, {options.out}/bench.json")
     print(markdown, end="")

@@ -6,11 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.figures import Figure, format_number
+from benchmarks.targets import TRAINING
 
 if TYPE_CHECKING:
     from benchmarks.targets import Target
 
 SCHEMA = "cnncli.bench/1"
+_BARS = {
+    "cnncli": "cnncli",
+    "PyTorch": "PyTorch, eager",
+    "script": "the course text's script",
+}
+_LONGEST_BAR = 40
 
 
 def to_json(
@@ -48,7 +55,7 @@ def to_json(
 def to_markdown(
     machine: Mapping[str, str], targets: Sequence[Target], figures: Iterable[Figure]
 ) -> str:
-    """Return the tables: targets, figures, machine."""
+    """Return the targets, the figures with a chart of training speed, the machine."""
     parts = [
         _table(
             ("target", "cnncli", "compared with", "measured", "wanted", "met"),
@@ -60,9 +67,31 @@ def to_markdown(
         heads = ("best", "10th percentile", "median", "ratio of best", "paired ratio")
         rows = [_figure_cells(figure, name, base) for name in figure.costs]
         title = f"{figure.name} (rounds: {len(figure.costs[base])})"
+        if figure.name == TRAINING:
+            parts.append(speed_chart(figure))
         parts.append(_table((title, *heads), rows))
     parts.append(", ".join(f"{key} {value}" for key, value in machine.items()))
     return "\n\n".join(parts) + "\n"
+
+
+def speed_chart(figure: Figure) -> str:
+    """Return a block of text with a bar for each contestant's best training speed.
+
+    Args:
+        figure: Seconds an image; who isn't in it has no bar.
+    """
+    best = {
+        label: 1 / figure.minimum(name)
+        for name, label in _BARS.items()
+        if name in figure.costs
+    }
+    longest, width = max(best.values()), max(map(len, best))
+    bars = [
+        f"{label:<{width}}  {'█' * round(_LONGEST_BAR * speed / longest)} "
+        f"{format_number(speed)}"
+        for label, speed in best.items()
+    ]
+    return "\n".join(["```", "images trained a second", "", *bars, "```"])
 
 
 def _statistics(figure: Figure, name: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from benchmarks.commands import Commands
 from benchmarks.figures import MEMORY, SECONDS, SPEED, Figure, format_number
 from benchmarks.make_images import repeated
 from benchmarks.processes import Worker, run_process
-from benchmarks.report import to_json, to_markdown
+from benchmarks.report import speed_chart, to_json, to_markdown
 from benchmarks.rounds import interleave
 from benchmarks.targets import Target, find_targets
 from benchmarks.tasks import Task
@@ -76,6 +76,33 @@ def test_costs_are_shown_in_the_units_that_people_read() -> None:
 def test_markdown() -> None:
     machine = {"processor": "Abacus", "cores": "2"}
     assert to_markdown(machine, TARGETS, [FIGURE]) == REPORT
+
+
+CHART = """\
+```
+images trained a second
+
+cnncli                    ████████████████████████████████████████ 10,000
+PyTorch, eager            ████████████████████ 5,000
+the course text's script  ██████████ 2,500
+```"""
+
+
+def test_chart_has_the_best_speed_of_each() -> None:
+    costs = {
+        "cnncli": [2e-4, 1e-4],
+        "script": [4e-4],
+        "PyTorch": [2e-4],
+        "limit": [1.0],
+    }
+    assert speed_chart(Figure(targets.TRAINING, SPEED, costs)) == CHART
+
+
+def test_chart_stands_before_the_table_of_training() -> None:
+    figure = Figure(targets.TRAINING, SPEED, {"cnncli": [1e-4]})
+    _, chart, table = to_markdown({}, [], [figure]).split("\n```\n")
+    assert chart.startswith("images trained a second\n\ncnncli  ███")
+    assert table.startswith("\n| training throughput (rounds: 1) |")
 
 
 def test_json_keeps_every_round() -> None:

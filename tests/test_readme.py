@@ -1,4 +1,4 @@
-"""The README says what the program does."""
+"""The README and the pages beside it say what the program does, and hold together."""
 
 from __future__ import annotations
 
@@ -7,18 +7,44 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
+from benchmarks.figures import SPEED, Figure
+from benchmarks.report import speed_chart
+from benchmarks.targets import TRAINING
 from cnncli import errors
 from cnncli.cli import cli as group
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ["README.md", "CONTRIBUTING.md"]
+PAGES += [f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))]
+
+
+def text_of(page: str) -> str:
+    """Return a page's Markdown."""
+    return (ROOT / page).read_text("utf-8")
+
+
+def prose_of(page: str) -> str:
+    """Return a page without its blocks of code, in which # begins no heading."""
+    return re.sub(r"^```.*?^```$", "", text_of(page), flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors_of(page: str) -> set[str]:
+    """Return the anchors of a page's headings, as Markdown viewers make them."""
+    headings = re.findall(r"^#+ (.+)$", prose_of(page), flags=re.MULTILINE)
+    return {
+        re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-")
+        for heading in headings
+    }
 
 
 def documented_keys(schema: str) -> set[str]:
     """Return the keys in the table after a schema's name."""
-    table = README.split(f'"schema": "{schema}"')[1].split("\n\n")[1]
+    table = text_of("docs/json.md").split(f'"schema": "{schema}"')[1].split("\n\n")[1]
     first_cells = [line.split("|")[1] for line in table.splitlines()[2:]]
     return {key for cell in first_cells for key in re.findall(r"`(\w+)`", cell)}
 
@@ -37,9 +63,10 @@ def test_json_keys_of_train(finished: Path, cli: Cli) -> None:
 
 
 def test_every_command_has_a_section() -> None:
+    page = text_of("docs/commands.md")
     for name in group.commands:
-        assert f"\n### {name}\n" in README
-        assert f"$ cnncli {name} --help" in README
+        assert f"\n## {name}\n" in page
+        assert f"$ cnncli {name} --help" in page
 
 
 def test_every_exit_code_is_there() -> None:
@@ -48,10 +75,49 @@ def test_every_exit_code_is_there() -> None:
         for error in vars(errors).values()
         if isinstance(error, type) and issubclass(error, errors.CnncliError)
     }
-    documented = re.findall(r"^\| (\d+) \|", README, flags=re.MULTILINE)
+    documented = re.findall(r"^\| (\d+) \|", text_of("README.md"), flags=re.MULTILINE)
     assert codes | {0, 130} == set(map(int, documented))
 
 
 def test_every_file_of_a_run_is_there(finished: Path) -> None:
     for path in finished.iterdir():
-        assert f"`{path.name}`" in README
+        assert f"`{path.name}`" in text_of("docs/run-folder.md")
+
+
+def test_the_summary_in_a_session_is_that_of_the_program(cli: Cli) -> None:
+    session = f"$ cnncli summary\n{cli('summary').stdout}```\n"
+    assert session in text_of("README.md")
+    assert session in text_of("docs/commands.md")
+
+
+def test_the_chart_shows_the_last_run_on_the_page_of_speed() -> None:
+    _, last_run = text_of("docs/speed.md").split("\n## The last run\n")
+    found = re.findall(r"^\| (\w+) \| ([\d,]+), ", last_run, flags=re.MULTILINE)
+    costs = {name: [1 / float(speed.replace(",", ""))] for name, speed in found}
+    assert {"cnncli", "PyTorch", "script"} <= set(costs)
+    assert speed_chart(Figure(TRAINING, SPEED, costs)) in text_of("README.md")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_and_every_picture_is_there(page: str) -> None:
+    for link in re.findall(r'(?<=\]\()[^)]+|(?<=src=")[^"]+', prose_of(page)):
+        path, _, anchor = link.partition("#")
+        if path.startswith("https:"):
+            continue
+        target = (ROOT / page).parent / path if path else ROOT / page
+        assert target.exists(), link
+        if anchor:
+            name = target.resolve().relative_to(ROOT).as_posix()
+            assert anchor in anchors_of(name), link
+
+
+@pytest.mark.parametrize("page", PAGES[2:])
+def test_every_page_is_linked(page: str) -> None:
+    assert f"]({page})" in text_of("README.md")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_path_in_the_code_is_there(page: str) -> None:
+    rooms = "benchmarks|cnncli|configs|docs|scripts|tests"
+    paths = re.findall(rf"`((?:{rooms})/[\w./-]*)`", prose_of(page))
+    assert [path for path in paths if not (ROOT / path).exists()] == []

@@ -32,7 +32,7 @@ class Summary:
     rows: tuple[LayerRow, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what ``summary --json`` says; the keys are in the README."""
+        """Return what ``summary --json`` says; the keys are in docs/json.md."""
         return {
             "schema": SCHEMA,
             "name": self.config.name,

@@ -1,7 +1,7 @@
 """The schema of a config: what may stand in it, in which ranges, and what it means.
 
 Every key but ``model.layers`` has a default; together the defaults are the documented
-experiment's. The config reference in the README is made from the descriptions here.
+experiment's. The config reference in docs/config.md is made from the descriptions here.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ class Evaluation:
         return wilson_interval(self.correct, len(self.true))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what ``metrics.json`` and ``--json`` say; the keys are in the README.
+        """Return what ``metrics.json`` and ``--json`` say; docs/json.md has the keys.
 
         A score that has no value is None.
         """

@@ -76,7 +76,7 @@ class RunResult:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what ``train --json`` says; the keys are in the README."""
+        """Return what ``train --json`` says; the keys are in docs/json.md."""
         return {"schema": "cnncli.train/1", **asdict(self)}
 
 

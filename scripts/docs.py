@@ -1,4 +1,4 @@
-"""The generated parts of the README: command help and the config reference."""
+"""The generated parts of the pages in docs/: command help and the config reference."""
 
 from __future__ import annotations
 
