@@ -12,24 +12,12 @@ import pytest
 
 from cnncli.experiment import memory
 from cnncli.experiment.load import load_experiment
-from cnncli.system import memory as machine
 from tests.builders import CONFIG, dataset
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
 
 GB = 10**9
-MEMINFO = (
-    "MemTotal:  9000 kB\nMemAvailable:    2000 kB\nSwapFree:  0 kB\nHugePages:  0\n"
-)
-
-
-@pytest.fixture
-def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Return the files of /proc and /sys that are there, by name; none yet."""
-    texts: dict[str, str] = {}
-    monkeypatch.setattr(machine, "_read", lambda path: texts.get(str(path), ""))
-    return texts
 
 
 def test_of_the_documented_network() -> None:
@@ -177,42 +165,3 @@ def test_a_limit_of_the_process_counts(tmp_path: Path) -> None:
         r"free; make layer 4 'dense' smaller, which has 282,330,000 parameters\n",
         result.stderr,
     )
-
-
-def test_of_this_machine() -> None:
-    free = machine.free_memory()
-    assert free is not None
-    assert free > 0
-
-
-def test_where_nothing_is_known(files: dict[str, str]) -> None:
-    assert machine.free_memory() is None
-
-
-def test_of_the_machine(files: dict[str, str]) -> None:
-    files["/proc/meminfo"] = MEMINFO
-    assert machine.free_memory() == 2_048_000
-
-
-def test_of_a_control_group(files: dict[str, str]) -> None:
-    """The narrowest of the groups around the process counts."""
-    files["/proc/meminfo"] = MEMINFO
-    files["/proc/self/cgroup"] = "0::/job/step\n"
-    files["/sys/fs/cgroup/job/step/memory.max"] = "max\n"
-    files["/sys/fs/cgroup/job/step/memory.current"] = "500\n"
-    files["/sys/fs/cgroup/job/memory.max"] = "1000\n"
-    files["/sys/fs/cgroup/job/memory.current"] = "900\n"
-    files["/sys/fs/cgroup/job/memory.stat"] = (
-        "anon 1\ninactive_file 20\nactive_file 3\n"
-    )
-    assert machine.free_memory() == 123
-
-
-def test_of_a_container_that_sees_its_own_group_as_the_root(
-    files: dict[str, str],
-) -> None:
-    files["/proc/self/cgroup"] = "9:name=systemd:/\n4:cpu,memory:/docker/4f\n0::/\n"
-    files["/sys/fs/cgroup/memory/memory.limit_in_bytes"] = "1000\n"
-    files["/sys/fs/cgroup/memory/memory.usage_in_bytes"] = "1300\n"
-    files["/sys/fs/cgroup/memory/memory.stat"] = "cache 7\ntotal_active_file 400\n"
-    assert machine.free_memory() == 100
