@@ -33,8 +33,9 @@ def test_is_the_config_with_four_settings(path: Path) -> None:
     [
         (["data.split.train=100", "data.split.validation=50"], 100, 50),
         (["data.split.train=0.01", "data.split.validation=0.5"], 160, 128),
+        (["data.split={validation_from: test, validation: 0.01}"], 256, 100),
     ],
-    ids=["counts", "shares"],
+    ids=["counts", "shares", "share of the test images"],
 )
 def test_takes_no_more_images_than_the_config(
     settings: list[str], train: int, validation: int

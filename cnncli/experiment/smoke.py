@@ -27,7 +27,9 @@ def smoke_experiment(experiment: Experiment) -> Experiment:
     config, data = experiment.config, experiment.data
     split, training = config.data.split, config.training
     train = resolve_count(split.train, data.num_train)
-    validation = resolve_count(split.validation, data.num_train)
+    from_test = split.validation_from == "test"
+    pool = data.num_test if from_test else data.num_train
+    validation = resolve_count(split.validation, pool)
     split = split.model_copy(
         update={
             "train": min(_TRAIN_IMAGES, train),
