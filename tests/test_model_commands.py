@@ -73,7 +73,9 @@ def test_summary_takes_settings_for_a_config_only(run: Path, cli: Cli) -> None:
     assert "(3136 + 1)*32" in cli("summary", *setting).stdout
     result = cli("summary", str(run), *setting, exit_code=2)
     assert result.stderr == (
-        f"error: {run}: a trained model can't be changed with --set; give a config\n"
+        "Usage: cnncli summary [OPTIONS] [CONFIG or MODEL]\n"
+        "Try 'cnncli summary --help' for help.\n\n"
+        f"Error: {run}: a trained model can't be changed with --set; give a config\n"
     )
 
 

@@ -17,5 +17,5 @@ def batch_parts(config: Config) -> int:
     Two parts use two threads better than operations that share both do. A layer that
     looks at the whole batch forbids it.
     """
-    whole = any(layer.type == "BatchNormalization" for layer in config.model.layers)
+    whole = any(layer.sees_whole_batch for layer in config.model.layers)
     return 1 if whole or config.training.threads == 1 else 2

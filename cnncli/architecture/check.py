@@ -1,4 +1,4 @@
-"""Everything wrong with a network, found before Keras is imported."""
+"""The check of a whole network, before Keras is imported."""
 
 from __future__ import annotations
 

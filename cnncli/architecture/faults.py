@@ -1,7 +1,7 @@
-"""Why a layer can't take its input, as Keras and TensorFlow would find out later.
+"""Faults: reasons why a layer can't take its input, found before Keras finds them.
 
-What they refuse was tried with Keras 3.15 on TensorFlow 2.21: building, a forward
-pass and the gradient. What they accept is accepted here, but for a Dense on a map.
+What Keras 3.15 on TensorFlow 2.21 refuses was tried: building, a forward pass and the
+gradient. What they accept is accepted here, but for a Dense on a map.
 """
 
 from __future__ import annotations
@@ -11,25 +11,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cnncli.architecture.windows import Pair, effective_size
 from cnncli.config.layers import (
-    ActivationLayer,
-    AveragePooling2D,
-    BatchNormalization,
     Conv2D,
-    Dense,
     DepthwiseConv2D,
-    Dropout,
-    Flatten,
-    Layer,
-    LeakyReLU,
-    MaxPooling2D,
+    Pooling2D,
     RandomZoom,
-    ReLU,
-    Rescaling,
     SeparableConv2D,
 )
 
 if TYPE_CHECKING:
     from cnncli.architecture.formulas import Shape
+    from cnncli.config.layers import Layer
 
 
 class Fault(NamedTuple):
@@ -44,17 +35,6 @@ class Fault(NamedTuple):
     key: str = ""
 
 
-_TAKE_ANY_SHAPE = (
-    ActivationLayer,
-    BatchNormalization,
-    Dropout,
-    Flatten,
-    LeakyReLU,
-    ReLU,
-    Rescaling,
-)
-
-
 def layer_faults(layer: Layer, shape: Shape) -> list[Fault]:
     """Return all reasons why a layer can't take an input.
 
@@ -67,13 +47,12 @@ def layer_faults(layer: Layer, shape: Shape) -> list[Fault]:
 
 def _rank_faults(layer: Layer, shape: Shape) -> Iterator[Fault]:
     is_map = len(shape) == 3
-    if isinstance(layer, Dense):
-        if is_map:
-            yield Fault(
-                ", a map, but Dense needs a vector; put a Flatten or "
-                "GlobalAveragePooling2D before it"
-            )
-    elif not is_map and not isinstance(layer, _TAKE_ANY_SHAPE):
+    if layer.takes == "vector" and is_map:
+        yield Fault(
+            f", a map, but {layer.type} needs a vector; put a Flatten or "
+            "GlobalAveragePooling2D before it"
+        )
+    if layer.takes == "map" and not is_map:
         yield Fault(
             f", a vector, but {layer.type} needs a map (height, width, channels); "
             "put it before the first layer that gives a vector"
@@ -88,7 +67,7 @@ def _argument_faults(layer: Layer, shape: Shape) -> Iterator[Fault]:
     elif isinstance(layer, DepthwiseConv2D | SeparableConv2D):
         yield from _kernel_faults(layer, shape)
         yield from _unequal_stride_faults(layer)
-    elif isinstance(layer, MaxPooling2D | AveragePooling2D):
+    elif isinstance(layer, Pooling2D):
         yield from _pool_faults(layer, shape)
     elif isinstance(layer, RandomZoom):
         yield from _zoom_faults(layer)
@@ -115,9 +94,7 @@ def _kernel_faults(
     )
 
 
-def _pool_faults(
-    layer: MaxPooling2D | AveragePooling2D, shape: Shape
-) -> Iterator[Fault]:
+def _pool_faults(layer: Pooling2D, shape: Shape) -> Iterator[Fault]:
     if layer.padding == "valid" and not _fits(layer.pool_size, shape):
         yield Fault(
             f", which is smaller than its window of {_by(layer.pool_size)}; use "

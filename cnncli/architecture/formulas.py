@@ -1,4 +1,4 @@
-"""What each type of layer makes of its input, as formulas.
+"""Formulas of each type of layer: output shape, parameters, multiply-accumulates.
 
 A convolution or dense layer does one multiply-accumulate for each weight of its kernel
 at each position of its output. Bias, activation, pooling and normalisation are not
@@ -16,7 +16,6 @@ from cnncli.architecture.windows import slide
 
 if TYPE_CHECKING:
     from cnncli.config.layers import (
-        AveragePooling2D,
         BatchNormalization,
         Conv2D,
         Dense,
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
         GlobalAveragePooling2D,
         GlobalMaxPooling2D,
         Layer,
-        MaxPooling2D,
+        Pooling2D,
         SeparableConv2D,
         ZeroPadding2D,
     )
@@ -37,7 +36,7 @@ for a map, (units,) for a vector."""
 
 @dataclass(frozen=True)
 class Effect:
-    """What a layer makes of its input.
+    """The effect of a layer on its input.
 
     Attributes:
         output_shape: Shape of one image's activation that the layer gives.
@@ -140,7 +139,7 @@ def _batch_normalization(layer: BatchNormalization, shape: Shape) -> Effect:
     )
 
 
-def _pooling(layer: MaxPooling2D | AveragePooling2D, shape: Shape) -> Effect:
+def _pooling(layer: Pooling2D, shape: Shape) -> Effect:
     strides = layer.strides or layer.pool_size
     return Effect((*slide(shape, layer.pool_size, strides, layer.padding), shape[-1]))
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LayerRow:
-    """What is known of one layer before Keras builds it.
+    """A layer, as far as it is known before Keras builds it.
 
     Attributes:
         index: Position in the config's list, from 0.

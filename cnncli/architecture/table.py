@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cnncli.system.columns import aligned
+
 if TYPE_CHECKING:
     from cnncli.architecture.formulas import Shape
     from cnncli.architecture.rows import LayerRow
 
 _HEADS = ("layer", "type", "output shape", "parameters", "", "multiply-accumulates")
+_NUMBERS = (3, 5)
 
 
 def format_summary(rows: tuple[LayerRow, ...], image_shape: Shape) -> str:
@@ -21,7 +24,7 @@ def format_summary(rows: tuple[LayerRow, ...], image_shape: Shape) -> str:
     table = [
         _HEADS,
         ("", "input", format_shape(image_shape), "", "", ""),
-        *((*_cells(row),) for row in rows),
+        *map(_cells, rows),
         (
             "total",
             "",
@@ -31,11 +34,10 @@ def format_summary(rows: tuple[LayerRow, ...], image_shape: Shape) -> str:
             f"{sum(row.multiply_accumulates for row in rows):,}",
         ),
     ]
-    widths = [max(len(line[column]) for line in table) for column in range(len(_HEADS))]
-    lines = ["  ".join(_aligned(line, widths)).rstrip() for line in table]
     trained = sum(row.trainable_parameters for row in rows)
-    lines.append(f"{trained:,} of the parameters are trained")
-    return "\n".join(lines)
+    return (
+        f"{aligned(table, right=_NUMBERS)}\n{trained:,} of the parameters are trained"
+    )
 
 
 def format_shape(shape: Shape) -> str:
@@ -52,11 +54,3 @@ def _cells(row: LayerRow) -> tuple[str, ...]:
         f"= {row.arithmetic}" if row.arithmetic else "",
         f"{row.multiply_accumulates:,}",
     )
-
-
-def _aligned(line: tuple[str, ...], widths: list[int]) -> list[str]:
-    right = (3, 5)
-    return [
-        cell.rjust(width) if column in right else cell.ljust(width)
-        for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-    ]

@@ -1,4 +1,4 @@
-"""Where a kernel or pooling window can stand on a map."""
+"""Windows: the positions that a kernel or pooling window can take on a map."""
 
 from __future__ import annotations
 

@@ -23,6 +23,9 @@ PerImage = Callable[[Any, Any], Any]
 """Takes labels (batch_size,) and probabilities (batch_size, num_classes), gives a value
 for each image (batch_size,)."""
 
+_METRIC_FUNCTIONS = {"accuracy": "sparse_categorical_accuracy"}
+"""Keras's functions for the metrics that go by another name."""
+
 
 def build_model(config: Config, image_shape: Shape) -> keras.Sequential:
     """Build the network of a config with fresh weights.
@@ -98,17 +101,11 @@ def measure_functions(config: Config, num_classes: int) -> dict[str, PerImage]:
     """
     functions = {"loss": loss_function(config.training.loss, num_classes)}
     for metric in config.training.metrics:
-        functions[metric] = _METRICS[metric]
+        functions[metric] = getattr(
+            keras.metrics, _METRIC_FUNCTIONS.get(metric, metric)
+        )
     return functions
 
 
 def _build_layer(layer: Layer, dtype: str) -> keras.Layer:
     return getattr(keras.layers, layer.type)(**layer.arguments(), dtype=dtype)
-
-
-_METRICS: dict[str, PerImage] = {
-    "accuracy": keras.metrics.sparse_categorical_accuracy,
-    "sparse_top_k_categorical_accuracy": (
-        keras.metrics.sparse_top_k_categorical_accuracy
-    ),
-}

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from cnncli.architecture import LayerRow, Shape, trace_network
-from cnncli.errors import ConfigError
+from cnncli.errors import printable
 from cnncli.experiment.load import load_experiment
 from cnncli.modelfile.place import is_model, is_url
 
@@ -65,7 +67,8 @@ def summarize(path: Path | None, overrides: tuple[str, ...] = ()) -> Summary:
         overrides: ``key.path=value`` settings for a config.
 
     Raises:
-        ConfigError: The config is wrong, or settings were given for a model.
+        click.UsageError: Settings were given for a model.
+        ConfigError: The config is wrong.
         DataError: The config's data set is missing.
         ModelFileError: The model can't be read.
     """
@@ -75,8 +78,9 @@ def summarize(path: Path | None, overrides: tuple[str, ...] = ()) -> Summary:
     from cnncli.modelfile.file import open_model
 
     if overrides:
-        raise ConfigError(
-            f"error: {path}: a trained model can't be changed with --set; give a config"
+        raise click.UsageError(
+            f"{printable(str(path))}: a trained model can't be changed with --set; "
+            "give a config"
         )
     saved = open_model(path)
     rows = trace_network(saved.config.model.layers, saved.image_shape)

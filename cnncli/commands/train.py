@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from cnncli.runs.results import RunResult
     from cnncli.runs.state import State
 
-_SMOKE_TRAIN_IMAGES = 256
-_SMOKE_VALIDATION_IMAGES = 128
-
 
 @click.command()
 @click.argument("config", required=False, type=file_path)
@@ -75,6 +72,7 @@ def train(
     """
     from cnncli.experiment.load import load_experiment
     from cnncli.experiment.memory import check_memory
+    from cnncli.experiment.smoke import smoke_experiment
     from cnncli.runs.folder import RunFolder
 
     if resume and (overwrite or dry_run):
@@ -82,8 +80,7 @@ def train(
         raise click.UsageError(f"--resume and {other} exclude each other")
     experiment = load_experiment(config, overrides)
     if smoke:
-        settings = (*overrides, *_smoke_settings(experiment))
-        experiment = load_experiment(config, settings)
+        experiment = smoke_experiment(experiment)
     check_memory(experiment)
     folder = RunFolder(out or Path("runs") / str(experiment.config.name))
     if dry_run:
@@ -193,18 +190,4 @@ def format_run(result: RunResult) -> str:
         f"to {high:.4f}), loss {evaluation['loss']:.4f}\n"
         f"run folder   {printable(result.run_folder)}\n"
         f"{course_lines(evaluation['correct'], evaluation['incorrect'])}"
-    )
-
-
-def _smoke_settings(experiment: Experiment) -> tuple[str, ...]:
-    from cnncli.data.counts import resolve_count
-
-    split, pool = experiment.config.data.split, experiment.data.num_train
-    train = min(_SMOKE_TRAIN_IMAGES, resolve_count(split.train, pool))
-    validation = min(_SMOKE_VALIDATION_IMAGES, resolve_count(split.validation, pool))
-    return (
-        f"name={str(experiment.config.name)[:58]}-smoke",
-        f"data.split.train={train}",
-        f"data.split.validation={validation}",
-        "training.epochs=1",
     )

@@ -1,4 +1,4 @@
-"""The words for which Keras has a function."""
+"""Activations, initializers and paddings, by the names that Keras has for them."""
 
 from __future__ import annotations
 

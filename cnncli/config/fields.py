@@ -80,8 +80,11 @@ def _names(mapping: dict[str, Any]) -> str:
     return text
 
 
+by_type = Field(discriminator="type")
+"""Marks a union of ``Named`` things as told apart by their names."""
+
 named = BeforeValidator(_unname)
-"""Marks a discriminated union of ``Named`` things as written name first."""
+"""Marks such a union as written name first."""
 
 
 def entries(minimum: int, maximum: int) -> BeforeValidator:

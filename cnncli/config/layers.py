@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Annotated, Literal, get_args
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
-
+from cnncli.config.annotations import choices_in
 from cnncli.config.choices import Activation, Initializer, Padding
 from cnncli.config.fields import (
     Factor,
@@ -23,12 +22,25 @@ from cnncli.config.fields import (
     Positive,
     PositiveFloat,
     Size,
+    by_type,
     named,
 )
 
 
 class Layer(Named):
-    """What all layers have: a name, which the program makes up where none is given."""
+    """A layer, whose name the program makes up where none is given.
+
+    Attributes:
+        takes: What its input may be: a map (height, width, channels), a vector, or
+            either.
+        sees_whole_batch: Whether what it makes of an image depends on the others in the
+            batch.
+        works_in_place: Whether its output can take the place of its input in memory.
+    """
+
+    takes: ClassVar[Literal["map", "vector", "either"]] = "map"
+    sees_whole_batch: ClassVar[bool] = False
+    works_in_place: ClassVar[bool] = False
 
     name: Name | None = None
 
@@ -81,22 +93,24 @@ class SeparableConv2D(Layer):
     bias_initializer: Initializer = "zeros"
 
 
-class MaxPooling2D(Layer):
+class Pooling2D(Layer):
+    """A value for each window of each channel; ``strides`` are as large by default."""
+
+    pool_size: Size = (2, 2)
+    strides: Size | None = None
+    padding: Padding = "valid"
+
+
+class MaxPooling2D(Pooling2D):
     """The largest value of each window."""
 
     type: Literal["MaxPooling2D"] = "MaxPooling2D"
-    pool_size: Size = (2, 2)
-    strides: Size | None = None
-    padding: Padding = "valid"
 
 
-class AveragePooling2D(Layer):
+class AveragePooling2D(Pooling2D):
     """The mean value of each window."""
 
     type: Literal["AveragePooling2D"] = "AveragePooling2D"
-    pool_size: Size = (2, 2)
-    strides: Size | None = None
-    padding: Padding = "valid"
 
 
 class GlobalAveragePooling2D(Layer):
@@ -123,6 +137,9 @@ class ZeroPadding2D(Layer):
 class BatchNormalization(Layer):
     """Normalisation of each channel by the batch's mean and variance."""
 
+    takes = "either"
+    sees_whole_batch = True
+
     type: Literal["BatchNormalization"] = "BatchNormalization"
     momentum: Fraction = 0.99
     epsilon: PositiveFloat = 0.001
@@ -133,12 +150,18 @@ class BatchNormalization(Layer):
 class ActivationLayer(Layer):
     """An activation function as a layer of its own."""
 
+    takes = "either"
+    works_in_place = True
+
     type: Literal["Activation"] = "Activation"
     activation: Activation
 
 
 class ReLU(Layer):
     """The rectified linear unit, with a ceiling, a slope and a threshold."""
+
+    takes = "either"
+    works_in_place = True
 
     type: Literal["ReLU"] = "ReLU"
     max_value: NotNegativeFloat | None = None
@@ -149,12 +172,17 @@ class ReLU(Layer):
 class LeakyReLU(Layer):
     """The rectified linear unit with a slope below zero."""
 
+    takes = "either"
+    works_in_place = True
+
     type: Literal["LeakyReLU"] = "LeakyReLU"
     negative_slope: NotNegativeFloat = 0.3
 
 
 class Dropout(Layer):
     """Sets a random share of the values to zero while training."""
+
+    takes = "either"
 
     type: Literal["Dropout"] = "Dropout"
     rate: Fraction
@@ -170,11 +198,16 @@ class SpatialDropout2D(Layer):
 class Flatten(Layer):
     """All values of an image as one vector."""
 
+    takes = "either"
+    works_in_place = True
+
     type: Literal["Flatten"] = "Flatten"
 
 
 class Dense(Layer):
     """A fully connected layer."""
+
+    takes = "vector"
 
     type: Literal["Dense"] = "Dense"
     units: Positive
@@ -186,6 +219,8 @@ class Dense(Layer):
 
 class Rescaling(Layer):
     """Each value times ``scale`` plus ``offset``."""
+
+    takes = "either"
 
     type: Literal["Rescaling"] = "Rescaling"
     scale: float
@@ -202,7 +237,7 @@ class RandomFlip(Layer):
 
 
 class RandomTransform(Layer):
-    """What the random shifts, turns and zooms share: how the border is filled."""
+    """A random turn, shift or zoom, with the ways to fill the border."""
 
     fill_mode: Literal["constant", "nearest", "reflect", "wrap"] = "reflect"
     interpolation: Literal["bilinear", "nearest"] = "bilinear"
@@ -233,36 +268,32 @@ class RandomZoom(RandomTransform):
 
 
 AnyLayer = Annotated[
-    Annotated[
-        Conv2D
-        | DepthwiseConv2D
-        | SeparableConv2D
-        | MaxPooling2D
-        | AveragePooling2D
-        | GlobalAveragePooling2D
-        | GlobalMaxPooling2D
-        | ZeroPadding2D
-        | BatchNormalization
-        | ActivationLayer
-        | ReLU
-        | LeakyReLU
-        | Dropout
-        | SpatialDropout2D
-        | Flatten
-        | Dense
-        | Rescaling
-        | RandomFlip
-        | RandomRotation
-        | RandomTranslation
-        | RandomZoom,
-        Field(discriminator="type"),
-    ],
+    Conv2D
+    | DepthwiseConv2D
+    | SeparableConv2D
+    | MaxPooling2D
+    | AveragePooling2D
+    | GlobalAveragePooling2D
+    | GlobalMaxPooling2D
+    | ZeroPadding2D
+    | BatchNormalization
+    | ActivationLayer
+    | ReLU
+    | LeakyReLU
+    | Dropout
+    | SpatialDropout2D
+    | Flatten
+    | Dense
+    | Rescaling
+    | RandomFlip
+    | RandomRotation
+    | RandomTranslation
+    | RandomZoom,
+    by_type,
     named,
 ]
-LAYER_TYPES: tuple[str, ...] = tuple(
-    layer.tag() for layer in get_args(get_args(AnyLayer)[0])
-)
-"""Keras's names of all of them."""
+LAYER_TYPES: tuple[str, ...] = tuple(choices_in(AnyLayer))
+"""Keras's names of all layers that a config may have."""
 
 
 def name_layers(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:

@@ -19,8 +19,8 @@ MAX_DEPTH = 16
 MAX_VALUES = 5_000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-# What PyYAML says, and what that means; where it is true, the place is not that of the
-# difficulty but of what caused it.
+# The meanings of what PyYAML says; where True, the place to name is not where it got
+# stuck but what caused that.
 _MEANINGS = {
     "found character '\\t'": ("tabs are not allowed; indent with spaces", False),
     "found character": ("text can't start with this character; quote it", False),
@@ -44,7 +44,7 @@ _MEANINGS = {
 
 
 class Parsed(NamedTuple):
-    """What a text holds.
+    """The content of a YAML text.
 
     Attributes:
         value: Mappings as dict, lists as tuple, scalars as str, int, float, bool or

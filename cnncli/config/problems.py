@@ -1,4 +1,4 @@
-"""What is wrong with a config, and where."""
+"""Problems of a config, each with its place, and the spelling of both in messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Place(NamedTuple):
-    """Where something was written; places sort in the order of reading.
+    """A place where something was written; places sort in the order of reading.
 
     Attributes:
         option: 0 for the file, 1 for the first ``--set``, 2 for the second.

@@ -20,6 +20,7 @@ from cnncli.config.fields import (
     PositiveFloat,
     Section,
     Text,
+    by_type,
     entries,
     named,
     unique,
@@ -30,8 +31,7 @@ Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 Metric = Literal["accuracy", "sparse_top_k_categorical_accuracy"]
 Monitor = Literal[
     "loss",
-    "accuracy",
-    "sparse_top_k_categorical_accuracy",
+    Metric,
     "val_loss",
     "val_accuracy",
     "val_sparse_top_k_categorical_accuracy",
@@ -59,10 +59,7 @@ class Idx(Named):
     )
 
 
-Source = Annotated[
-    Annotated[FashionMNIST | Idx, Field(discriminator="type")],
-    named,
-]
+Source = Annotated[FashionMNIST | Idx, by_type, named]
 
 
 class Split(Section):
@@ -101,10 +98,7 @@ class Standardize(Named):
     type: Literal["standardize"] = "standardize"
 
 
-Normalization = Annotated[
-    Annotated[Divide | Standardize, Field(discriminator="type")],
-    named,
-]
+Normalization = Annotated[Divide | Standardize, by_type, named]
 
 
 class Data(Section):
@@ -126,7 +120,7 @@ class Model(Section):
 
 
 class Optimizer(Named):
-    """What all optimizers have, with Keras's meaning."""
+    """An optimizer, with the arguments that all of Keras's have."""
 
     learning_rate: PositiveFloat = Field(0.001, description="step size at the start")
     weight_decay: NotNegativeFloat | None = Field(
@@ -181,10 +175,7 @@ class SGD(Optimizer):
     nesterov: bool = Field(False, description="whether to use Nesterov's momentum")
 
 
-AnyOptimizer = Annotated[
-    Annotated[RMSprop | Adam | AdamW | SGD, Field(discriminator="type")],
-    named,
-]
+AnyOptimizer = Annotated[RMSprop | Adam | AdamW | SGD, by_type, named]
 
 
 class Constant(Named):
@@ -227,11 +218,7 @@ class ReduceLROnPlateau(Named):
 
 
 Schedule = Annotated[
-    Annotated[
-        Constant | CosineDecay | StepDecay | ReduceLROnPlateau,
-        Field(discriminator="type"),
-    ],
-    named,
+    Constant | CosineDecay | StepDecay | ReduceLROnPlateau, by_type, named
 ]
 
 
@@ -251,11 +238,7 @@ class CategoricalCrossentropy(Named):
 
 
 Loss = Annotated[
-    Annotated[
-        SparseCategoricalCrossentropy | CategoricalCrossentropy,
-        Field(discriminator="type"),
-    ],
-    named,
+    SparseCategoricalCrossentropy | CategoricalCrossentropy, by_type, named
 ]
 
 
@@ -282,10 +265,7 @@ class Best(Named):
     monitor: Monitor = Field("val_accuracy", description="the metric that decides")
 
 
-Weights = Annotated[
-    Annotated[Last | Best, Field(discriminator="type")],
-    named,
-]
+Weights = Annotated[Last | Best, by_type, named]
 
 
 class Training(Section):

@@ -1,13 +1,12 @@
-"""Checking plain values against the schema, and saying what is wrong with them."""
+"""Validation of plain values against the schema, with messages for people."""
 
 from __future__ import annotations
 
-import typing
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from cnncli.config.annotations import choices_in, models_in
 from cnncli.config.fields import Named
 from cnncli.config.problems import KeyPath, Problem, suggestion
 from cnncli.config.scalars import describe
@@ -62,10 +61,8 @@ def _problem(error: ErrorDetails, schema: type[BaseModel]) -> Problem:
         message = _unknown_key(path, schema)
     elif kind == "missing":
         message = _missing(path, schema)
-    elif kind == "union_tag_invalid":
-        message = _not_one_of(context["tag"], context["expected_tags"])
-    elif kind == "literal_error":
-        message = _not_one_of(value, context["expected"])
+    elif kind in ("literal_error", "union_tag_invalid"):
+        message = _not_one_of(context.get("tag", value), _choices(path, schema))
     elif kind == "int_type":
         whole = isinstance(value, float) and value.is_integer()
         hint = f"; write {value:.0f}" if whole else ""
@@ -86,11 +83,15 @@ def _problem(error: ErrorDetails, schema: type[BaseModel]) -> Problem:
     return Problem(path, message)
 
 
-def _not_one_of(value: Any, expected: str) -> str:
-    """Word it from pydantic's "'a', 'b' or 'c'"."""
-    allowed = [part.strip("'") for part in expected.replace(" or ", ", ").split(", ")]
+def _not_one_of(value: Any, allowed: list[str]) -> str:
     hint = suggestion(value, allowed) if isinstance(value, str) else ""
     return f"{describe(value)} is not one of {', '.join(allowed)}{hint}"
+
+
+def _choices(path: KeyPath, schema: type[BaseModel]) -> list[str]:
+    """Return the words that may stand at a key path, or in the list there."""
+    keys = tuple(step for step in path if isinstance(step, str))
+    return list(choices_in(_model(keys, schema).model_fields[keys[-1]].annotation))
 
 
 def _unknown_key(path: KeyPath, schema: type[BaseModel]) -> str:
@@ -117,16 +118,9 @@ def _model(path: KeyPath, schema: type[BaseModel]) -> type[BaseModel]:
             inner
             for model in models
             if step in model.model_fields
-            for inner in _models_in(model.model_fields[step].annotation)
+            for inner in models_in(model.model_fields[step].annotation)
         ]
         models = inner or [
             m for m in models if issubclass(m, Named) and m.tag() == step
         ]
     return models[0]
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in typing.get_args(annotation):
-        yield from _models_in(argument)

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncli.architecture import LayerRow, check_network
-from cnncli.config.document import Document, read_document
+from cnncli.config.document import read_document
 from cnncli.config.overrides import override
 from cnncli.config.problems import KeyPath, Problem
 from cnncli.config.schema import (
@@ -18,10 +18,11 @@ from cnncli.config.schema import (
     Data,
     Model,
     ReduceLROnPlateau,
+    Source,
     Split,
     Training,
 )
-from cnncli.config.validation import T, validate
+from cnncli.config.validation import validate
 from cnncli.data.counts import resolve_count
 from cnncli.data.sources import expanded, find_source
 from cnncli.errors import ConfigError, DataError
@@ -68,41 +69,63 @@ def load_experiment(path: Path | None, overrides: Sequence[str] = ()) -> Experim
     path = path or shipped_config("fashion-mnist")
     document = override(read_document(path), overrides)
     config, problems = validate(Config, document.value)
+    parts = _parts_of(config) if config else _valid_parts(document.value)
     problems += document.problems
-    # Each part by itself as well, so that a problem in one hides none in another.
-    training = _section(document, "training", Training)
-    source = _section(document, "data", Data, only="source")
-    split = _section(document, "data", Data, only="split")
-    model = _section(document, "model", Model)
     data: DataInfo | None = None
     rows: tuple[LayerRow, ...] = ()
-    if training:
-        problems += [*_monitor_problems(training), *_clipping_problems(training)]
-    if source:
+    if parts.training:
+        problems += _monitor_problems(parts.training)
+        problems += _clipping_problems(parts.training)
+    if parts.source:
         try:
-            data = find_source(source.source).describe()
+            data = find_source(parts.source).describe()
         except DataError:
             if not problems:
                 raise
-    if split and data:
-        problems += _split_problems(split.split, data)
-    if model and data:
+    if parts.split and data:
+        problems += _split_problems(parts.split, data)
+    if parts.model and data:
         classes = len(data.class_names)
-        rows, found = check_network(model.layers, data.image_shape, classes)
+        rows, found = check_network(parts.model.layers, data.image_shape, classes)
         problems += found
     if problems or config is None or data is None:
         raise ConfigError(*document.lines(problems))
     return Experiment(_resolved(config, path), data, rows)
 
 
-def _section(
-    document: Document, key: str, schema: type[T], *, only: str | None = None
-) -> T | None:
-    """Return a section, or one key of it and the defaults, if that much is valid."""
-    value = document.value.get(key, {})
-    if only and isinstance(value, dict):
-        value = {only: value[only]} if only in value else {}
-    return validate(schema, value)[0]
+class _Parts(NamedTuple):
+    """The parts of a config that are checked further, each only if it is valid."""
+
+    training: Training | None
+    source: Source | None
+    split: Split | None
+    model: Model | None
+
+
+def _parts_of(config: Config) -> _Parts:
+    return _Parts(config.training, config.data.source, config.data.split, config.model)
+
+
+def _valid_parts(value: dict[str, Any]) -> _Parts:
+    """Validate each part by itself, so that a problem in one hides none in another."""
+    data = value.get("data", {})
+    with_source, _ = validate(Data, _alone("source", data))
+    with_split, _ = validate(Data, _alone("split", data))
+    training, _ = validate(Training, value.get("training", {}))
+    model, _ = validate(Model, value.get("model", {}))
+    return _Parts(
+        training,
+        with_source.source if with_source else None,
+        with_split.split if with_split else None,
+        model,
+    )
+
+
+def _alone(key: str, section: Any) -> Any:
+    """Return a section with only one of its keys, which may be missing."""
+    if not isinstance(section, dict):
+        return section
+    return {name: value for name, value in section.items() if name == key}
 
 
 def _monitor_problems(training: Training) -> Iterator[Problem]:

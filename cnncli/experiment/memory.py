@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 _FLOAT = 4  # bytes of a weight
 _TENSORFLOW = 250_000_000  # bytes that it takes before there is any network
 _MORE_MEMORY = "stop other programs, or allow this one more memory"
-# Their output takes the place of their input, at best.
-_IN_PLACE = ("Flatten", "Activation", "ReLU", "LeakyReLU")
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,11 @@ def need_to_train(experiment: Experiment) -> Need:
     kept = isinstance(training.weights, Best)
     copies = in_state + kept + max(batch_parts(config), in_state)
     train_images = resolve_count(config.data.split.train, data.num_train)
-    sizes = [math.prod(row.output_shape) for row in rows if row.type not in _IN_PLACE]
+    sizes = [
+        math.prod(row.output_shape)
+        for layer, row in zip(config.model.layers, rows, strict=True)
+        if not layer.works_in_place
+    ]
     per_image = math.prod(data.image_shape) + sum(sizes) + max(sizes)
     in_step = min(training.batch_size, train_images) * per_image
     between = PREDICTION_BATCH * max(map(math.prod, (row.output_shape for row in rows)))
