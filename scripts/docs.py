@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import annotated_types
 from click.testing import CliRunner
 from pydantic import BaseModel
 
 from cnncli.cli import cli
+from cnncli.config.annotations import choices_in, models_in
 from cnncli.config.fields import Named
 from cnncli.config.layers import AnyLayer
 from cnncli.config.scalars import describe
@@ -40,7 +41,7 @@ def config_reference() -> str:
 def layer_reference() -> str:
     """Return a table of the layer types with their arguments and defaults."""
     lines = ["| layer | arguments |", "|---|---|"]
-    for layer in _members(AnyLayer):
+    for layer in _named_in(AnyLayer):
         arguments = [
             f"`{name}`" if field.is_required() else f"`{name}={_default(field)}`"
             for name, field in sorted(
@@ -52,6 +53,10 @@ def layer_reference() -> str:
     return "\n".join(lines) + "\n"
 
 
+def _named_in(annotation: Any) -> list[type[Named]]:
+    return [model for model in models_in(annotation) if issubclass(model, Named)]
+
+
 def _rows(section: type[BaseModel], prefix: str) -> Iterator[str]:
     for name, field in section.model_fields.items():
         if name == "type":
@@ -60,13 +65,12 @@ def _rows(section: type[BaseModel], prefix: str) -> Iterator[str]:
         if key == "model.layers":
             yield f"| `{key}` | required | {field.description}; see the layers below |"
             continue
-        inner = list(_members(field.annotation))
-        meaning = _meaning(field, inner)
-        yield f"| `{key}` | {_shown_default(field)} | {meaning} |"
-        if inner and issubclass(inner[0], Named):
-            yield from _argument_rows(inner, key)
-        elif inner:
-            yield from _rows(inner[0], f"{key}.")
+        yield f"| `{key}` | {_shown_default(field)} | {_meaning(field)} |"
+        if members := _named_in(field.annotation):
+            yield from _argument_rows(members, key)
+        else:
+            for inner in models_in(field.annotation):
+                yield from _rows(inner, f"{key}.")
 
 
 def _argument_rows(members: list[type[Named]], key: str) -> Iterator[str]:
@@ -75,16 +79,14 @@ def _argument_rows(members: list[type[Named]], key: str) -> Iterator[str]:
     for member in members:
         for name, field in member.model_fields.items():
             if name != "type":
-                row = f"{_shown_default(field)} | {_meaning(field, [])}"
+                row = f"{_shown_default(field)} | {_meaning(field)}"
                 takers.setdefault((name, row), []).append(member.tag())
     for (name, row), tags in takers.items():
         yield f"| `{key}.{'/'.join(tags)}.{name}` | {row} |"
 
 
-def _meaning(field: FieldInfo, inner: list[Any]) -> str:
-    names = [member.tag() for member in inner if issubclass(member, Named)]
-    choices = names or _choices(field.annotation)
-    quoted = [f"`{choice}`" for choice in choices]
+def _meaning(field: FieldInfo) -> str:
+    quoted = [f"`{choice}`" for choice in choices_in(field.annotation)]
     described = str(field.description)
     if quoted and all(choice in described for choice in quoted):
         return described
@@ -111,12 +113,6 @@ def _default(field: FieldInfo) -> str:
     return value if isinstance(value, str) else describe(value)
 
 
-def _choices(annotation: Any) -> list[str]:
-    if typing.get_origin(annotation) is Literal:
-        return [str(value) for value in typing.get_args(annotation)]
-    return [c for inner in typing.get_args(annotation) for c in _choices(inner)]
-
-
 def _range(field: FieldInfo) -> str:
     """Return the limits of a number, such as "from 1 to 65,536"."""
     texts = {
@@ -141,10 +137,3 @@ def _metadata(annotation: Any) -> list[Any]:
         for item in getattr(inner, "__metadata__", ()):
             found += getattr(item, "metadata", [])
     return found
-
-
-def _members(annotation: Any) -> Iterator[type[Any]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in typing.get_args(annotation):
-        yield from _members(inner)

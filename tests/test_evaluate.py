@@ -41,9 +41,15 @@ def test_prints_scores_and_ends_with_the_two_lines(run: Path, cli: Cli) -> None:
     metrics = json.loads((run / "metrics.json").read_text())
     lines = cli("evaluate", str(run)).stdout.splitlines()
     low, high = metrics["accuracy_interval"]
-    assert lines[0] == f"loss  {metrics['loss']:.4f}"
-    assert lines[1] == f"accuracy  {metrics['accuracy']:.4f}"
-    assert f"95 % interval of the accuracy  {low:.4f} to {high:.4f}" in lines
+    figures = dict(line.rsplit("  ", 1) for line in lines[: lines.index("")])
+    assert {name.rstrip(): figure for name, figure in figures.items()} == {
+        "loss": f"{metrics['loss']:.4f}",
+        "accuracy": f"{metrics['accuracy']:.4f}",
+        "sparse_top_k_categorical_accuracy": (
+            f"{metrics['sparse_top_k_categorical_accuracy']:.4f}"
+        ),
+        "95 % interval of the accuracy": f"{low:.4f} to {high:.4f}",
+    }
     boot = metrics["classes"][9]
     assert (
         f"Ankle boot   {boot['precision']:9.4f}  {boot['recall']:6.4f}  "

@@ -112,11 +112,11 @@ def test_plot_model_does_not_overwrite_unasked(cli: Cli) -> None:
 def test_feature_maps_prints_each_layers_shape(run: Path, cli: Cli) -> None:
     result = cli("feature-maps", str(run), "--index", "3", "--arrays", "maps.npz")
     assert result.stdout.splitlines() == [
-        "small  (1, 4, 4, 1)",
-        "flip  (1, 4, 4, 1)",
+        "small    (1, 4, 4, 1)",
+        "flip     (1, 4, 4, 1)",
         "flatten  (1, 16)",
         "dropout  (1, 16)",
-        "output  (1, 10)",
+        "output   (1, 10)",
     ]
     picture = run / "feature_maps_3.png"
     assert picture.read_bytes().startswith(b"\x89PNG")

@@ -151,7 +151,7 @@ def test_complete_run_says_so(run: Path, config: str, cli: Cli) -> None:
     before = {path: path.read_bytes() for path in run.iterdir()}
     result = cli("train", config, "--resume")
     assert result.stderr == "runs/tiny: complete after epoch 2; nothing to resume\n"
-    assert result.stdout.startswith("trained      2 epochs, weights of epoch 2, ")
+    assert result.stdout.startswith("trained     2 epochs, weights of epoch 2, ")
     printed = json.loads(cli("train", config, "--resume", "--json").stdout)
     assert printed["schema"] == "cnncli.train/1"
     assert printed["epochs"] == len(printed["history"]) == 2

@@ -137,11 +137,11 @@ def test_result_goes_to_stdout_and_progress_to_stderr(config: str, cli: Cli) -> 
     metrics = json.loads(Path("runs/tiny/metrics.json").read_text())
     low, high = metrics["accuracy_interval"]
     first, *rest = result.stdout.splitlines()
-    assert first.startswith("trained      2 epochs, weights of epoch 2, ")
+    assert first.startswith("trained     2 epochs, weights of epoch 2, ")
     assert rest == [
-        f"test         accuracy {metrics['accuracy']:.4f} (95 % interval {low:.4f} to "
+        f"test        accuracy {metrics['accuracy']:.4f} (95 % interval {low:.4f} to "
         f"{high:.4f}), loss {metrics['loss']:.4f}",
-        "run folder   runs/tiny",
+        "run folder  runs/tiny",
         f"Correct predicted classes: {metrics['correct']}",
         f"Incorrect predicted classes: {metrics['incorrect']}",
     ]

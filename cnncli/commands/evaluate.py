@@ -11,6 +11,7 @@ import click
 from cnncli.commands.options import Share, file_path, json_option, overwrite_option
 from cnncli.commands.started import backend_started
 from cnncli.errors import GateError, printable
+from cnncli.system.columns import aligned
 
 if TYPE_CHECKING:
     from cnncli.data.dataset import SplitName
@@ -95,20 +96,22 @@ def format_evaluation(result: Evaluation, folder: Path) -> str:
     from cnncli.evaluation.scores import course_lines
 
     low, high = result.interval
-    names = [printable(score.name) for score in result.classes]
-    width = max(len("class"), *map(len, names))
-    measures = "".join(
-        f"{name}  {value:.4f}\n" for name, value in result.measures.items()
-    )
-    rows = "\n".join(
-        f"{name:<{width}}  {score.precision:9.4f}  {score.recall:6.4f}  "
-        f"{score.f1:6.4f}  {score.images:6,}"
-        for name, score in zip(names, result.classes, strict=True)
-    )
+    figures = [(name, f"{value:.4f}") for name, value in result.measures.items()]
+    figures.append(("95 % interval of the accuracy", f"{low:.4f} to {high:.4f}"))
+    scores = [("class", "precision", "recall", "f1", "images")]
+    scores += [
+        (
+            printable(score.name),
+            f"{score.precision:.4f}",
+            f"{score.recall:.4f}",
+            f"{score.f1:.4f}",
+            f"{score.images:,}",
+        )
+        for score in result.classes
+    ]
     return (
-        f"{measures}"
-        f"95 % interval of the accuracy  {low:.4f} to {high:.4f}\n\n"
-        f"{'class':<{width}}  precision  recall      f1  images\n{rows}\n\n"
+        f"{aligned(figures)}\n\n"
+        f"{aligned(scores, right=(1, 2, 3, 4))}\n\n"
         f"files in {folder}\n"
         f"{course_lines(result.correct, result.incorrect)}"
     )

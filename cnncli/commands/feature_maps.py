@@ -10,6 +10,7 @@ import click
 
 from cnncli.commands.options import file_path, overwrite_option
 from cnncli.commands.started import backend_started
+from cnncli.system.columns import aligned
 from cnncli.system.terminal import say
 
 if TYPE_CHECKING:
@@ -73,8 +74,8 @@ def feature_maps(
     write_new_file(out, picture, overwrite=overwrite)
     if arrays is not None:
         write_new_file(arrays, _npz(pixels, activations), overwrite=overwrite)
-    for name, activation in activations.items():
-        click.echo(f"{name}  {activation.shape}")
+    shapes = [(name, str(given.shape)) for name, given in activations.items()]
+    click.echo(aligned(shapes))
     say(f"written: {out}{f' and {arrays}' if arrays else ''}")
 
 

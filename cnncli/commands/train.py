@@ -18,6 +18,7 @@ from cnncli.commands.options import (
 )
 from cnncli.commands.started import backend_started
 from cnncli.errors import printable
+from cnncli.system.columns import aligned
 from cnncli.system.terminal import say
 
 if TYPE_CHECKING:
@@ -183,11 +184,18 @@ def format_run(result: RunResult) -> str:
     evaluation = result.evaluation
     low, high = evaluation["accuracy_interval"]
     early = ", stopped early" if result.stopped_early else ""
-    return (
-        f"trained      {result.epochs} epoch{'s' * (result.epochs != 1)}{early}, "
-        f"weights of epoch {result.kept_epoch}, {result.seconds:.1f} s\n"
-        f"test         accuracy {evaluation['accuracy']:.4f} (95 % interval {low:.4f} "
-        f"to {high:.4f}), loss {evaluation['loss']:.4f}\n"
-        f"run folder   {printable(result.run_folder)}\n"
-        f"{course_lines(evaluation['correct'], evaluation['incorrect'])}"
-    )
+    lines = [
+        (
+            "trained",
+            f"{result.epochs} epoch{'s' * (result.epochs != 1)}{early}, weights of "
+            f"epoch {result.kept_epoch}, {result.seconds:.1f} s",
+        ),
+        (
+            "test",
+            f"accuracy {evaluation['accuracy']:.4f} (95 % interval {low:.4f} to "
+            f"{high:.4f}), loss {evaluation['loss']:.4f}",
+        ),
+        ("run folder", printable(result.run_folder)),
+    ]
+    counts = course_lines(evaluation["correct"], evaluation["incorrect"])
+    return f"{aligned(lines)}\n{counts}"
