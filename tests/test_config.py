@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from cnncli.config.document import parse_document
 from cnncli.config.layers import BatchNormalization, Conv2D, Flatten, name_layers
 from cnncli.data.sources import EMBEDDED_FOLDER, FASHION_MNIST_CLASSES
 from cnncli.experiment.load import load_experiment, shipped_config
+from cnncli.system.processor import available_threads
 
 SHIPPED = sorted((Path(__file__).parents[1] / "configs").rglob("*"))
 NETWORK = "model: {layers: [Flatten, Dense: {units: 10, activation: softmax}]}\n"
@@ -155,8 +155,7 @@ def test_name_from_the_file(file: str, name: str, tmp_path: Path) -> None:
 
 def test_threads_from_the_machine(tmp_path: Path) -> None:
     path = tmp_path / "test.yaml"
-    available = len(os.sched_getaffinity(0))
-    assert load(NETWORK, path).training.threads == available
+    assert load(NETWORK, path).training.threads == available_threads()
     assert load(f"{NETWORK}training: {{threads: 3}}\n", path).training.threads == 3
 
 

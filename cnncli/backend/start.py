@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from cnncli.architecture.batches import batch_parts
-from cnncli.system.processor import available_threads
+from cnncli.system.processor import available_threads, is_x86_64
 
 if TYPE_CHECKING:
     from cnncli.backend.interface import Backend
@@ -64,6 +64,11 @@ def _set_environment() -> None:
     # Otherwise the convolutions' gradients are set up anew in every step, which costs
     # 3 % of it, and 6 % in bfloat16.
     os.environ["TF_MKL_OPTIMIZE_PRIMITIVE_MEMUSE"] = "false"
+    # TensorFlow takes oneDNN's convolutions by itself only on the newest processors;
+    # on those with AVX2 they are three times as fast as its own. Whoever has set this
+    # is left in peace.
+    if is_x86_64() and "tensorflow" not in sys.modules:
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 def _import_tensorflow(*, lean: bool) -> None:

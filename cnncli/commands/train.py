@@ -73,6 +73,7 @@ def train(
     """
     from cnncli.experiment.load import load_experiment
     from cnncli.experiment.memory import check_memory
+    from cnncli.experiment.precision import precision_warning
     from cnncli.experiment.smoke import smoke_experiment
     from cnncli.runs.folder import RunFolder
 
@@ -83,6 +84,8 @@ def train(
     if smoke:
         experiment = smoke_experiment(experiment)
     check_memory(experiment)
+    if slow := precision_warning(experiment.config.training.precision):
+        say(f"warning: {slow}")
     folder = RunFolder(out or Path("runs") / str(experiment.config.name))
     if dry_run:
         folder.check(overwrite=overwrite)

@@ -27,7 +27,7 @@ from cnncli.config.fields import (
 )
 from cnncli.config.layers import AnyLayer, name_layers
 
-Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+Precision = Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"]
 Metric = Literal["accuracy", "sparse_top_k_categorical_accuracy"]
 Monitor = Literal[
     "loss",
@@ -296,7 +296,8 @@ class Training(Section):
     precision: Precision = Field(
         "float32",
         description="number format of the layers; the weights and the last layer stay "
-        "in float32",
+        "in float32; `auto`: mixed_bfloat16 on processors that are faster in it, else "
+        "float32",
     )
     threads: Annotated[int, Field(ge=1, le=1024)] | None = Field(
         None,

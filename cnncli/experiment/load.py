@@ -26,6 +26,7 @@ from cnncli.config.validation import validate
 from cnncli.data.counts import resolve_count
 from cnncli.data.sources import expanded, find_source
 from cnncli.errors import ConfigError, DataError
+from cnncli.experiment.precision import resolved_precision
 from cnncli.system.processor import available_threads
 
 if TYPE_CHECKING:
@@ -191,11 +192,16 @@ def _resolved(config: Config, path: Path) -> Config:
     if source.path is not None:
         absolute = str(expanded(source.path).absolute())
         source = source.model_copy(update={"path": absolute})
-    threads = config.training.threads or available_threads()
+    training = config.training.model_copy(
+        update={
+            "threads": config.training.threads or available_threads(),
+            "precision": resolved_precision(config.training.precision),
+        }
+    )
     return config.model_copy(
         update={
             "name": name,
             "data": config.data.model_copy(update={"source": source}),
-            "training": config.training.model_copy(update={"threads": threads}),
+            "training": training,
         }
     )

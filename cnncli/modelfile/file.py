@@ -173,6 +173,8 @@ def _understand(path: Path, contents: Contents) -> ModelFile:
         raise ValueError(f"images of shape {described.image_shape} are too large")
     if config.name is None:
         raise ValueError("the config has no name")
+    if config.training.precision == "auto":
+        raise ValueError("the config leaves the precision open")
     _check_layers(path, config, described, contents.layers)
     return ModelFile(
         path,

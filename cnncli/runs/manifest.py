@@ -28,6 +28,7 @@ def first_manifest(config: Config, runtime: dict[str, object]) -> dict[str, obje
         "name": config.name,
         "seed": config.seed,
         "batch_parts": batch_parts(config),
+        "precision": config.training.precision,
         "git_commit": _git_commit(),
         **runtime,
     }
