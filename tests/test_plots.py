@@ -485,7 +485,7 @@ def test_pictures_are_the_same_bytes_whatever_the_user_settings() -> None:
     assert set(picture(before).info) == {"dpi"}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.text(max_size=200))
 def test_titles_fit_the_width(text: str) -> None:
     with style.house_style():
