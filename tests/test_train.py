@@ -256,14 +256,8 @@ def test_validation_out_of_the_test_images_is_warned_of(config: str, cli: Cli) -
 
 
 def test_divergence_stops_and_keeps_the_folder_honest(config: str, cli: Cli) -> None:
-    result = cli(
-        "train",
-        config,
-        "-q",
-        "--set",
-        "training.optimizer={SGD: {learning_rate: 1e38}}",
-        exit_code=6,
-    )
+    steep = "--set=training.optimizer={SGD: {learning_rate: 1e38}}"
+    result = cli("train", config, "-q", steep, exit_code=6)
     assert result.stderr == (
         "error: epoch 1: training diverged: loss is inf; the learning rate, 1e+38, is "
         "probably too high: try a tenth of it\n"
@@ -275,20 +269,13 @@ def test_divergence_stops_and_keeps_the_folder_honest(config: str, cli: Cli) -> 
 
 @pytest.mark.usefixtures("undrawn")
 def test_best_weights_are_those_of_the_best_epoch(config: str, cli: Cli) -> None:
-    result = cli(
-        "train",
-        config,
-        "--json",
-        "-q",
-        "--set",
-        "training.epochs=6",
-        "--set",
-        "training.weights={best: {monitor: val_accuracy}}",
-        "--set",
-        "training.early_stopping.patience=1",
-        "--set",
-        "training.optimizer.Adam.learning_rate=0.3",
+    settings = (
+        "--set=training.epochs=6",
+        "--set=training.weights={best: {monitor: val_accuracy}}",
+        "--set=training.early_stopping.patience=1",
+        "--set=training.optimizer.Adam.learning_rate=0.3",
     )
+    result = cli("train", config, "--json", "-q", *settings)
     printed = json.loads(result.stdout)
     accuracies = [row["val_accuracy"] for row in printed["history"]]
     assert printed["kept_epoch"] == accuracies.index(max(accuracies)) + 1
@@ -301,17 +288,12 @@ def test_best_weights_are_those_of_the_best_epoch(config: str, cli: Cli) -> None
 
 @pytest.mark.usefixtures("undrawn")
 def test_batch_normalization_trains_in_one_part(config: str, cli: Cli) -> None:
-    cli(
-        "train",
-        config,
-        "-q",
-        "--set",
-        "model.layers.1={BatchNormalization: {name: norm}}",
-        "--set",
-        "data.normalization=standardize",
-        "--set",
-        "training.schedule=CosineDecay",
+    settings = (
+        "--set=model.layers.1={BatchNormalization: {name: norm}}",
+        "--set=data.normalization=standardize",
+        "--set=training.schedule=CosineDecay",
     )
+    cli("train", config, "-q", *settings)
     manifest = json.loads(Path("runs/tiny/manifest.json").read_text())
     assert manifest["batch_parts"] == 1
     cli("evaluate", "runs/tiny")

@@ -40,7 +40,11 @@ def without_pictures() -> Iterator[None]:
     def save(_: Figure, file: BinaryIO, **options: object) -> None:
         file.write(b"picture")
 
-    with mock.patch("matplotlib.figure.Figure.savefig", save):
+    figure = "matplotlib.figure.Figure"
+    with (
+        mock.patch(f"{figure}.savefig", save),
+        mock.patch(f"{figure}.draw_without_rendering"),
+    ):
         yield
 
 
