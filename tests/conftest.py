@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import HealthCheck, settings
 
 from cnncli.cli import cli as group
-from tests.tiny import CONFIG, train_tiny
+from tests.tiny import CONFIG, train_tiny, without_pictures
 
 
 class Cli(Protocol):
@@ -19,10 +21,44 @@ class Cli(Protocol):
     def __call__(self, *arguments: str, exit_code: int = 0) -> Result: ...
 
 
+# On a machine that others use too, an example may take any time.
+settings.register_profile(
+    "patient",
+    database=None,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("patient")
+
+
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    """Train the tiny experiment, once; return its run folder and what was printed."""
+    folder = tmp_path_factory.mktemp("finished")
+    return folder / "runs" / "tiny", train_tiny(folder, "--json", "--quiet")
+
+
+@pytest.fixture(scope="session")
+def finished(trained: tuple[Path, Result]) -> Path:
     """Return the run folder of the tiny experiment; nothing may change it."""
-    return train_tiny(tmp_path_factory.mktemp("finished"))
+    return trained[0]
+
+
+@pytest.fixture
+def run(finished: Path, tmp_path: Path) -> Path:
+    """Return a copy of the finished run that a test may change."""
+    return shutil.copytree(finished, tmp_path / "run")
+
+
+@pytest.fixture
+def undrawn(finished: Path) -> Iterator[None]:
+    """Write a word for each picture: drawing takes a third of a tiny run's time.
+
+    The finished run is trained before, and has its pictures.
+    """
+    with without_pictures():
+        yield
 
 
 @pytest.fixture

@@ -108,6 +108,10 @@ def test_window_positions_are_those_that_can_be_listed(
     assert window_positions(size, window, stride, "same", dilation) == len(starts)
 
 
+NO_VECTOR = (
+    "layer 0 'l0' gets (8, 8, 4), a map, but Dense needs a vector; put a Flatten or "
+    "GlobalAveragePooling2D before it"
+)
 END = "Flatten, {Dense: {units: 10, activation: softmax}}"
 
 
@@ -142,14 +146,12 @@ END = "Flatten, {Dense: {units: 10, activation: softmax}}"
         (
             "[{Dense: {units: 10, activation: softmax}}]",
             (0, "Dense"),
-            "layer 0 'l0' gets (8, 8, 4), a map, but Dense needs a vector; put a "
-            "Flatten or GlobalAveragePooling2D before it",
+            NO_VECTOR,
         ),
         (
             f"[{{Dense: {{units: 10}}}}, {END}]",
             (0, "Dense"),
-            "layer 0 'l0' gets (8, 8, 4), a map, but Dense needs a vector; put a "
-            "Flatten or GlobalAveragePooling2D before it",
+            NO_VECTOR,
         ),
         (
             f"[{{Conv2D: {{filters: 6, kernel_size: 3, groups: 3}}}}, {END}]",

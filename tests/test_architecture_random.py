@@ -155,7 +155,6 @@ def test_the_networks_at_random_come_from_the_whole_registry() -> None:
     image_shape=st.tuples(ANY, ANY, ANY),
     num_classes=st.integers(2, 5),
 )
-@settings(deadline=None)
 def test_every_network_gets_rows_or_problems(
     written: list[Any], image_shape: Shape, num_classes: int
 ) -> None:
@@ -171,7 +170,6 @@ def test_every_network_gets_rows_or_problems(
 
 
 @given(network=small_networks())
-@settings(deadline=None)
 def test_the_arithmetic_is_right(network: Network) -> None:
     rows, _ = check_network(*network, 3)
     for row in rows:
@@ -248,7 +246,7 @@ softmax_of_one = pytest.mark.filterwarnings(
 
 @softmax_of_one
 @given(network=small_networks())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_random_networks_are_like_keras(train: Train, network: Network) -> None:
     assert_like_keras(train, *network)
 

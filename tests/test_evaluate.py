@@ -17,11 +17,6 @@ if TYPE_CHECKING:
     from tests.conftest import Cli
 
 
-@pytest.fixture
-def run(finished: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(finished, tmp_path / "run")
-
-
 def test_equals_what_train_reported_to_the_byte(run: Path, cli: Cli) -> None:
     cli("evaluate", str(run))
     for name in ("metrics.json", "predictions.csv", "confusion_matrix.png"):
@@ -37,6 +32,7 @@ def test_works_on_a_lone_model_file(run: Path, cli: Cli) -> None:
     assert Path("evaluation-test/predictions.csv").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_prints_scores_and_ends_with_the_two_lines(run: Path, cli: Cli) -> None:
     metrics = json.loads((run / "metrics.json").read_text())
     lines = cli("evaluate", str(run)).stdout.splitlines()
@@ -61,6 +57,7 @@ def test_prints_scores_and_ends_with_the_two_lines(run: Path, cli: Cli) -> None:
     ]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_validation_equals_the_last_row_of_the_history(run: Path, cli: Cli) -> None:
     result = cli("evaluate", str(run), "--split", "validation", "--json")
     printed = json.loads(result.stdout)
@@ -70,11 +67,13 @@ def test_validation_equals_the_last_row_of_the_history(run: Path, cli: Cli) -> N
     assert printed["accuracy"] == float(last[5])
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_train_split_has_the_training_images(run: Path, cli: Cli) -> None:
     result = cli("evaluate", str(run), "--split", "train", "--json")
     assert json.loads(result.stdout)["images"] == 300
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_gate_that_is_not_met_exits_with_7(run: Path, cli: Cli) -> None:
     accuracy = json.loads((run / "metrics.json").read_text())["accuracy"]
     cli("evaluate", str(run), "--fail-under", str(accuracy))
@@ -85,6 +84,7 @@ def test_gate_that_is_not_met_exits_with_7(run: Path, cli: Cli) -> None:
     assert "Correct predicted classes: " in result.stdout
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_data_of_another_folder(run: Path, cli: Cli) -> None:
     from cnncli.data.sources import EMBEDDED_FOLDER
 
@@ -102,6 +102,7 @@ def test_data_of_another_size_is_refused(run: Path, cli: Cli) -> None:
     )
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_changed_data_is_refused(tmp_path: Path, cli: Cli) -> None:
     folder = Path("digits").absolute()
     write_idx_folder(folder)
@@ -136,6 +137,7 @@ def write_idx_folder(folder: Path, *, height: int = 28, seed: int = 1) -> None:
         path.write_bytes(b"\x00\x00\x08\x01" + n.to_bytes(4, "big") + labels)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_other_results_are_not_overwritten(run: Path, cli: Cli) -> None:
     cli("evaluate", str(run), "--out", "out")
     cli("evaluate", str(run), "--out", "out")  # the same bytes are no conflict

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import run_code
+
 HEAVY = {"tensorflow", "keras", "numpy", "pandas", "matplotlib", "h5py"}
 WATCHED = HEAVY | {"pydantic", "yaml", "rich"}
 PROGRAM = """\
@@ -88,9 +90,7 @@ from cnncli.backend.start import start
 start(load_experiment(None).config)
 print(gc.isenabled(), gc.get_freeze_count() > 100_000)
 """
-    command = [sys.executable, "-c", program]
-    result = subprocess.run(command, capture_output=True, check=True, text=True)
-    assert result.stdout == "True True\n"
+    assert run_code(program).stdout == "True True\n"
 
 
 def test_python_m_is_the_program_too(tmp_path: Path) -> None:

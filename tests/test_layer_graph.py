@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
 import sys
 import sysconfig
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from PIL import Image
 from cnncli.architecture import LayerRow
 from cnncli.errors import OutputError
 from cnncli.plots.layer_graph import draw_layer_graph
+from tests.processes import run_code
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -191,7 +191,4 @@ def test_drawing_needs_neither_keras_nor_matplotlib() -> None:
         "heavy = {'keras', 'matplotlib', 'numpy', 'pandas', 'tensorflow'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert ran.stdout == "[]\n"
+    assert run_code(code).stdout == "[]\n"

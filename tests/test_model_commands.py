@@ -29,11 +29,6 @@ total                                   203,898                                2
 """
 
 
-@pytest.fixture
-def run(finished: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(finished, tmp_path / "run")
-
-
 def test_summary_of_the_documented_network(cli: Cli) -> None:
     assert cli("summary").stdout == DOCUMENTED_TABLE
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +19,7 @@ from tests.model_edits import (
     check_refused,
     replaced,
 )
+from tests.processes import run_code
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
@@ -224,7 +223,5 @@ def test_the_reader_may_not_take_all_memory(model: Path) -> None:
         "_limit_process(1000)\n"
         "bytes(2**30)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, check=False, text=True
-    )
+    done = run_code(program, exit_code=1)
     assert done.stderr.splitlines()[-1] == "MemoryError"

@@ -13,6 +13,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from PIL import Image
 
+from cnncli.data.sources import FASHION_MNIST_CLASSES as CLOTHES
 from cnncli.plots import confusion_matrix, feature_maps, history, style
 from cnncli.plots.confusion_matrix import confusion_finding, plot_confusion_matrix
 from cnncli.plots.feature_maps import LayerMaps, plot_feature_maps
@@ -25,18 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CLOTHES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
 ODD_NAMES = ("$x^2$ and $", "猫咪", "tab\tbell\x07", r"\alpha \frac", "long " * 20, "")
 
 
@@ -97,40 +86,34 @@ def long_run(epochs: int) -> pd.DataFrame:
 
 
 FALLING = (0.9, 0.7, 0.5, 0.4, 0.3)
+TURNING = (0.8, 0.5, 0.6, 0.7, 0.8)
+
+
+def turning(val_accuracy: Sequence[float]) -> pd.DataFrame:
+    """Return the history of a run whose validation loss rises from epoch 3 on."""
+    return run(loss=FALLING, val_loss=TURNING, val_accuracy=val_accuracy)
 
 
 @pytest.mark.parametrize(
     ("frame", "finding"),
     [
         pytest.param(
-            run(
-                loss=FALLING,
-                val_loss=(0.8, 0.5, 0.6, 0.7, 0.8),
-                val_accuracy=(0.7, 0.8934, 0.88, 0.88, 0.88),
-            ),
+            turning((0.7, 0.8934, 0.88, 0.88, 0.88)),
             "validation accuracy 0.893 at epoch 2, over-fitting after",
             id="over-fitting",
         ),
         pytest.param(
-            run(
-                loss=FALLING,
-                val_loss=(0.8, 0.5, 0.6, 0.7, 0.8),
-                val_accuracy=(0.7, 0.8, 0.82, 0.9, 0.81),
-            ),
+            turning((0.7, 0.8, 0.82, 0.9, 0.81)),
             "validation accuracy 0.900 at epoch 4, over-fitting after epoch 2",
             id="loss turns before accuracy",
         ),
         pytest.param(
-            run(
-                loss=FALLING,
-                val_loss=(0.8, 0.5, 0.6, 0.7, 0.8),
-                val_accuracy=(0.7, 0.8, 0.82, 0.85, 0.9),
-            ),
+            turning((0.7, 0.8, 0.82, 0.85, 0.9)),
             "validation accuracy 0.900 at epoch 5, over-fitting after epoch 2",
             id="accuracy rises while the loss does too",
         ),
         pytest.param(
-            run(loss=FALLING, val_loss=(0.8, 0.5, 0.6, 0.7, 0.8)),
+            run(loss=FALLING, val_loss=TURNING),
             "validation loss 0.500 at epoch 2, over-fitting after",
             id="loss only",
         ),
@@ -145,7 +128,7 @@ FALLING = (0.9, 0.7, 0.5, 0.4, 0.3)
             id="one bad epoch is noise",
         ),
         pytest.param(
-            run(loss=(0.9, 0.4, 0.5, 0.6, 0.7), val_loss=(0.8, 0.5, 0.6, 0.7, 0.8)),
+            run(loss=(0.9, 0.4, 0.5, 0.6, 0.7), val_loss=TURNING),
             "validation loss 0.500 at epoch 2, no better since",
             id="training got worse as well",
         ),
@@ -485,7 +468,7 @@ def test_pictures_are_the_same_bytes_whatever_the_user_settings() -> None:
     assert set(picture(before).info) == {"dpi"}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.text(max_size=200))
 def test_titles_fit_the_width(text: str) -> None:
     with style.house_style():

@@ -16,6 +16,8 @@ from cnncli import errors
 from cnncli.cli import cli as group
 
 if TYPE_CHECKING:
+    from click.testing import Result
+
     from tests.conftest import Cli
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,8 +59,8 @@ def test_json_keys_of_evaluate_and_summary(finished: Path, cli: Cli) -> None:
     assert documented_keys("cnncli.summary/1") == set(summary)
 
 
-def test_json_keys_of_train(finished: Path, cli: Cli) -> None:
-    result = cli("train", str(finished / "config.yaml"), "--out", "out", "--json", "-q")
+def test_json_keys_of_train(trained: tuple[Path, Result]) -> None:
+    _, result = trained
     assert documented_keys("cnncli.train/1") == set(json.loads(result.stdout))
 
 

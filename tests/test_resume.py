@@ -9,7 +9,7 @@ import os
 import resource
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -17,13 +17,33 @@ from unittest import mock
 import numpy as np
 import pytest
 
+from tests.tiny import train_tiny, without_pictures
+
 if TYPE_CHECKING:
     from tests.conftest import Cli
 
 SAME = ("model.h5", "history.csv", "metrics.json", "predictions.csv", "config.yaml")
 REPLACED = ("history.png", "confusion_matrix.png", "summary.txt", *SAME[:-1])
 GO_ON = "cnncli train runs/tiny/config.yaml --out runs/tiny --resume"
+OTHER = ("-q", "--set=seed=6")
 FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+pytestmark = pytest.mark.usefixtures("undrawn", "signals_as_in_a_terminal")
+
+
+@pytest.fixture
+def signals_as_in_a_terminal() -> Iterator[None]:
+    """Let no signal be ignored because these tests were started with ``&``."""
+    usual: dict[signal.Signals, Any] = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    before = {number: signal.signal(number, usual[number]) for number in usual}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -181,14 +201,15 @@ def test_complete_run_without_its_model_gets_it_again(
     ids=["last", "best"],
 )
 def test_extended_run_is_the_longer_run(
-    options: tuple[str, ...], config: str, cli: Cli
+    options: tuple[str, ...], run: Path, config: str, cli: Cli
 ) -> None:
     longer = "--set=training.epochs=3"
     cli("train", config, *options, longer, "-q", "--out=longer")
-    cli("train", config, *options, "-q", "--out=extended")
-    result = cli("train", config, *options, longer, "--out=extended", "--resume")
+    if options:
+        cli("train", config, *options, "-q", "--overwrite")
+    result = cli("train", config, *options, longer, "--resume")
     assert result.stderr.startswith("going on after epoch 2\nepoch 3/3  ")
-    assert same_files(Path("longer"), Path("extended"))
+    assert same_files(Path("longer"), run)
 
 
 def test_extending_warns_where_the_schedule_knows_the_end(
@@ -439,7 +460,16 @@ def fail_at_flush(number: int) -> Any:
     return mock.patch("os.fsync", patched)
 
 
-def check_full_disk(number: int, run: Path, config: str, cli: Cli) -> bool:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the run that every one of those with a full disk has to become."""
+    folder = tmp_path_factory.mktemp("whole")
+    with without_pictures():
+        train_tiny(folder, *OTHER)
+    return folder / "runs" / "tiny"
+
+
+def check_full_disk(number: int, run: Path, whole: Path, config: str, cli: Cli) -> bool:
     """Fill the disk at a write of a new run over an old one; return if it failed.
 
     Every file of the old run stays whole until the new one's replaces it, whole, and
@@ -450,7 +480,7 @@ def check_full_disk(number: int, run: Path, config: str, cli: Cli) -> bool:
     from cnncli.cli import cli as group
 
     old = {name: (run / name).read_bytes() for name in REPLACED}
-    options = ["train", config, "-q", "--set=seed=6"]
+    options = ["train", config, *OTHER]
     with fail_at_flush(number):
         result = CliRunner().invoke(group, [*options, "--overwrite"])
     if result.exit_code == 0:
@@ -459,7 +489,7 @@ def check_full_disk(number: int, run: Path, config: str, cli: Cli) -> bool:
     assert "No space left on device" in result.stderr
     assert result.stderr.count("\n") == 1
     for name, content in old.items():
-        new = (Path("whole") / name).read_bytes()
+        new = (whole / name).read_bytes()
         assert (run / name).read_bytes() in (content, new), name
     if (run / "state.npz").exists():
         assert result.stderr.endswith(f"make room, then go on with: {GO_ON}\n")
@@ -470,20 +500,20 @@ def check_full_disk(number: int, run: Path, config: str, cli: Cli) -> bool:
 
 
 @pytest.mark.parametrize("number", [1, 6, 8, 11, 20])
-def test_full_disk_loses_nothing(number: int, run: Path, config: str, cli: Cli) -> None:
-    cli("train", config, "-q", "--set=seed=6", "--out=whole")
-    assert check_full_disk(number, run, config, cli)
-    assert same_files(run, Path("whole"))
+def test_full_disk_loses_nothing(
+    number: int, run: Path, whole: Path, config: str, cli: Cli
+) -> None:
+    assert check_full_disk(number, run, whole, config, cli)
+    assert same_files(run, whole)
 
 
 @pytest.mark.slow
 def test_disk_full_at_any_write(
-    finished: Path, run: Path, config: str, cli: Cli
+    finished: Path, run: Path, whole: Path, config: str, cli: Cli
 ) -> None:
-    cli("train", config, "-q", "--set=seed=6", "--out=whole")
     number = 1
-    while check_full_disk(number, run, config, cli):
-        assert same_files(run, Path("whole"))
+    while check_full_disk(number, run, whole, config, cli):
+        assert same_files(run, whole)
         shutil.rmtree(run)
         shutil.copytree(finished, run)
         number += 1

@@ -62,7 +62,7 @@ def run_keras_callback(callback: Any, monitor: str, figures: list[float]) -> lis
 
 
 @pytest.mark.parametrize("monitor", ["val_loss", "val_accuracy"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(figures=FIGURES, patience=st.integers(1, 4), min_delta=st.sampled_from([0, 0.1]))
 def test_plateau_reduces_as_keras_does(
     monitor: Any, figures: list[float], patience: int, min_delta: float
@@ -95,7 +95,7 @@ def test_plateau_reduces_as_keras_does(
 
 
 @pytest.mark.parametrize("monitor", ["val_loss", "val_accuracy"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(figures=FIGURES, patience=st.integers(1, 4), min_delta=st.sampled_from([0, 0.1]))
 def test_stops_as_keras_does(
     monitor: Any, figures: list[float], patience: int, min_delta: float

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.tiny import CONFIG
+from tests.tiny import train_tiny, without_pictures
 
 if TYPE_CHECKING:
+    from click.testing import Result
+
     from tests.conftest import Cli
 
 
@@ -31,12 +34,18 @@ def read_scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
     }
 
 
-def test_curves_are_those_of_the_history(cli: Cli) -> None:
-    Path("tiny.yaml").write_text(CONFIG)
+@pytest.fixture(scope="module")
+def with_curves(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    folder = tmp_path_factory.mktemp("curves")
     options = ("-q", "--json", "--set", "training.tensorboard=true")
-    result = cli("train", "tiny.yaml", *options)
+    with without_pictures():
+        return folder / "runs" / "tiny", train_tiny(folder, *options)
+
+
+def test_curves_are_those_of_the_history(with_curves: tuple[Path, Result]) -> None:
+    run, result = with_curves
     assert result.stderr == "open it with: tensorboard --logdir runs/tiny\n"
-    scalars = read_scalars(Path("runs/tiny/tensorboard"))
+    scalars = read_scalars(run / "tensorboard")
     rows = json.loads(result.stdout)["history"]
     for name in ("loss", "val_accuracy", "learning_rate"):
         steps, values = zip(*scalars[name], strict=True)
@@ -45,11 +54,13 @@ def test_curves_are_those_of_the_history(cli: Cli) -> None:
     assert [step for step, _ in scalars["seconds"]] == [1, 2]
 
 
-def test_training_over_a_run_leaves_its_own_curves_only(cli: Cli) -> None:
-    Path("tiny.yaml").write_text(CONFIG)
-    options = ("-q", "--overwrite", "--set", "training.tensorboard=true")
-    cli("train", "tiny.yaml", *options)
-    cli("train", "tiny.yaml", *options, "--set", "training.epochs=1")
+@pytest.mark.usefixtures("undrawn")
+def test_training_over_a_run_leaves_its_own_curves_only(
+    with_curves: tuple[Path, Result], config: str, cli: Cli
+) -> None:
+    shutil.copytree(with_curves[0], "runs/tiny")
+    options = ("--set", "training.tensorboard=true", "--set", "training.epochs=1")
+    cli("train", config, "-q", "--overwrite", *options)
     scalars = read_scalars(Path("runs/tiny/tensorboard"))
     assert [step for step, _ in scalars["loss"]] == [1]
 
@@ -68,19 +79,19 @@ def steps_in(profile: Path) -> int:
     return max((n for name, n in names.items() if "gradient_tape" in name), default=0)
 
 
-def test_profile_has_steps_in_it(cli: Cli) -> None:
-    Path("tiny.yaml").write_text(CONFIG)
-    result = cli("train", "tiny.yaml", "-q", "--profile")
+@pytest.mark.usefixtures("undrawn")
+def test_profile_has_steps_in_it(config: str, cli: Cli) -> None:
+    result = cli("train", config, "-q", "--profile")
     assert result.stderr == "open it with: tensorboard --logdir runs/tiny\n"
     (profile,) = Path("runs/tiny/profile").rglob("*.xplane.pb")
     assert b"MatMul" in profile.read_bytes()
     assert steps_in(profile) > 5
 
 
-def test_profile_of_a_run_of_one_step(cli: Cli) -> None:
-    Path("tiny.yaml").write_text(CONFIG)
+@pytest.mark.usefixtures("undrawn")
+def test_profile_of_a_run_of_one_step(config: str, cli: Cli) -> None:
     one = ("--set=training.batch_size=300", "--set=training.epochs=1")
-    cli("train", "tiny.yaml", "-q", "--profile", *one)
+    cli("train", config, "-q", "--profile", *one)
     (profile,) = Path("runs/tiny/profile").rglob("*.xplane.pb")
     assert steps_in(profile) == 0
 

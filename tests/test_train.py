@@ -13,6 +13,8 @@ import pytest
 from tests.tiny import train_tiny
 
 if TYPE_CHECKING:
+    from click.testing import Result
+
     from tests.conftest import Cli
 
 RUN_FILES = {
@@ -113,9 +115,18 @@ def test_model_carries_what_it_needs(finished: Path) -> None:
     assert attributes["cnncli_version"] == "0.1.0"
 
 
-def test_training_again_gives_the_same_bytes(finished: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def trained_again(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    """Train the tiny experiment with the defaults of all options."""
+    folder = tmp_path_factory.mktemp("again")
+    return folder / "runs" / "tiny", train_tiny(folder)
+
+
+def test_training_again_gives_the_same_bytes(
+    finished: Path, trained_again: tuple[Path, Result]
+) -> None:
     """Dropout and augmentation included; only the manifest has the time in it."""
-    again = train_tiny(tmp_path)
+    again, _ = trained_again
     same = RUN_FILES - {".lock", "manifest.json", "state.npz", "tensorflow.log"}
     differing = {
         name
@@ -125,16 +136,11 @@ def test_training_again_gives_the_same_bytes(finished: Path, tmp_path: Path) -> 
     assert differing == set()
 
 
-def test_training_from_the_resolved_config_gives_the_same_model(
-    finished: Path, cli: Cli
+def test_result_goes_to_stdout_and_progress_to_stderr(
+    trained_again: tuple[Path, Result],
 ) -> None:
-    cli("train", str(finished / "config.yaml"), "--out", "again", "--quiet")
-    assert Path("again/model.h5").read_bytes() == (finished / "model.h5").read_bytes()
-
-
-def test_result_goes_to_stdout_and_progress_to_stderr(config: str, cli: Cli) -> None:
-    result = cli("train", config)
-    metrics = json.loads(Path("runs/tiny/metrics.json").read_text())
+    run, result = trained_again
+    metrics = json.loads((run / "metrics.json").read_text())
     low, high = metrics["accuracy_interval"]
     first, *rest = result.stdout.splitlines()
     assert first.startswith("trained     2 epochs, weights of epoch 2, ")
@@ -151,16 +157,22 @@ def test_result_goes_to_stdout_and_progress_to_stderr(config: str, cli: Cli) -> 
     assert "\x1b" not in result.stderr
 
 
-def test_json_is_one_object(config: str, cli: Cli) -> None:
-    result = cli("train", config, "--json", "-q")
+def test_json_is_one_object(trained: tuple[Path, Result]) -> None:
+    run, result = trained
     printed = json.loads(result.stdout)
     assert printed["schema"] == "cnncli.train/1"
     assert printed["run_folder"] == "runs/tiny"
-    assert printed["evaluation"] == json.loads(
-        Path("runs/tiny/metrics.json").read_text()
-    )
+    assert printed["evaluation"] == json.loads((run / "metrics.json").read_text())
     assert [row["epoch"] for row in printed["history"]] == [1, 2]
     assert result.stderr == ""
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_training_from_the_resolved_config_gives_the_same_model(
+    finished: Path, cli: Cli
+) -> None:
+    cli("train", str(finished / "config.yaml"), "--out", "again", "--quiet")
+    assert Path("again/model.h5").read_bytes() == (finished / "model.h5").read_bytes()
 
 
 def test_finished_run_is_refused_and_stays(
@@ -176,12 +188,15 @@ def test_finished_run_is_refused_and_stays(
     assert {path: path.read_bytes() for path in finished.iterdir()} == before
 
 
-def test_overwrite_replaces_the_run_and_nothing_else(config: str, cli: Cli) -> None:
-    cli("train", config, "-q", "--set", "training.epochs=1")
-    Path("runs/tiny/notes.txt").write_text("mine")
-    cli("train", config, "-q", "--overwrite")
-    assert len(Path("runs/tiny/history.csv").read_text().splitlines()) == 3
-    assert Path("runs/tiny/notes.txt").read_text() == "mine"
+@pytest.mark.usefixtures("undrawn")
+def test_overwrite_replaces_the_run_and_nothing_else(
+    run: Path, config: str, cli: Cli
+) -> None:
+    (run / "notes.txt").write_text("mine")
+    one = ("--set", "training.epochs=1", "--out", "run")
+    cli("train", config, "-q", "--overwrite", *one)
+    assert len((run / "history.csv").read_text().splitlines()) == 2
+    assert (run / "notes.txt").read_text() == "mine"
 
 
 @pytest.mark.parametrize("options", [[], ["--overwrite"]])
@@ -222,6 +237,7 @@ def test_dry_run_writes_nothing(config: str, cli: Cli) -> None:
     assert not Path("runs").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_smoke_takes_a_few_images_and_another_folder(config: str, cli: Cli) -> None:
     cli("train", config, "--smoke", "-q")
     manifest = json.loads(Path("runs/tiny-smoke/manifest.json").read_text())
@@ -230,6 +246,7 @@ def test_smoke_takes_a_few_images_and_another_folder(config: str, cli: Cli) -> N
     assert len(manifest["epoch_seconds"]) == 1
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_validation_out_of_the_test_images_is_warned_of(config: str, cli: Cli) -> None:
     result = cli("train", config, "-q", "--set", "data.split.validation_from=test")
     assert result.stderr == (
@@ -239,14 +256,8 @@ def test_validation_out_of_the_test_images_is_warned_of(config: str, cli: Cli) -
 
 
 def test_divergence_stops_and_keeps_the_folder_honest(config: str, cli: Cli) -> None:
-    result = cli(
-        "train",
-        config,
-        "-q",
-        "--set",
-        "training.optimizer={SGD: {learning_rate: 1e38}}",
-        exit_code=6,
-    )
+    steep = "--set=training.optimizer={SGD: {learning_rate: 1e38}}"
+    result = cli("train", config, "-q", steep, exit_code=6)
     assert result.stderr == (
         "error: epoch 1: training diverged: loss is inf; the learning rate, 1e+38, is "
         "probably too high: try a tenth of it\n"
@@ -256,21 +267,15 @@ def test_divergence_stops_and_keeps_the_folder_honest(config: str, cli: Cli) -> 
     assert not Path("runs/tiny/model.h5").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_best_weights_are_those_of_the_best_epoch(config: str, cli: Cli) -> None:
-    result = cli(
-        "train",
-        config,
-        "--json",
-        "-q",
-        "--set",
-        "training.epochs=6",
-        "--set",
-        "training.weights={best: {monitor: val_accuracy}}",
-        "--set",
-        "training.early_stopping.patience=1",
-        "--set",
-        "training.optimizer.Adam.learning_rate=0.3",
+    settings = (
+        "--set=training.epochs=6",
+        "--set=training.weights={best: {monitor: val_accuracy}}",
+        "--set=training.early_stopping.patience=1",
+        "--set=training.optimizer.Adam.learning_rate=0.3",
     )
+    result = cli("train", config, "--json", "-q", *settings)
     printed = json.loads(result.stdout)
     accuracies = [row["val_accuracy"] for row in printed["history"]]
     assert printed["kept_epoch"] == accuracies.index(max(accuracies)) + 1
@@ -281,18 +286,14 @@ def test_best_weights_are_those_of_the_best_epoch(config: str, cli: Cli) -> None
     assert printed["stopped_early"] == (len(accuracies) < 6)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_batch_normalization_trains_in_one_part(config: str, cli: Cli) -> None:
-    cli(
-        "train",
-        config,
-        "-q",
-        "--set",
-        "model.layers.1={BatchNormalization: {name: norm}}",
-        "--set",
-        "data.normalization=standardize",
-        "--set",
-        "training.schedule=CosineDecay",
+    settings = (
+        "--set=model.layers.1={BatchNormalization: {name: norm}}",
+        "--set=data.normalization=standardize",
+        "--set=training.schedule=CosineDecay",
     )
+    cli("train", config, "-q", *settings)
     manifest = json.loads(Path("runs/tiny/manifest.json").read_text())
     assert manifest["batch_parts"] == 1
     cli("evaluate", "runs/tiny")

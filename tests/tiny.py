@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+from unittest import mock
 
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 CONFIG = """\
 name: tiny
@@ -26,14 +33,27 @@ training:
 """
 
 
-def train_tiny(folder: Path) -> Path:
-    """Train the tiny experiment through the command line; return the run folder."""
+@contextmanager
+def without_pictures() -> Iterator[None]:
+    """Write a word for each picture instead of drawing it."""
+
+    def save(_: Figure, file: BinaryIO, **options: object) -> None:
+        file.write(b"picture")
+
+    figure = "matplotlib.figure.Figure"
+    with (
+        mock.patch(f"{figure}.savefig", save),
+        mock.patch(f"{figure}.draw_without_rendering"),
+    ):
+        yield
+
+
+def train_tiny(folder: Path, *options: str) -> Result:
+    """Train the tiny experiment as a command does, into runs/tiny of a folder."""
     from cnncli.cli import cli
 
-    config = folder / "tiny.yaml"
-    config.write_text(CONFIG)
-    run = folder / "run"
-    arguments = ["train", str(config), "--out", str(run), "--quiet"]
-    result = CliRunner().invoke(cli, arguments)
+    (folder / "tiny.yaml").write_text(CONFIG)
+    with chdir(folder):
+        result = CliRunner().invoke(cli, ["train", "tiny.yaml", *options])
     assert result.exit_code == 0, result.output
-    return run
+    return result
