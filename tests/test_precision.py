@@ -10,6 +10,7 @@ import pytest
 
 from cnncli.experiment.load import load_experiment
 from cnncli.system import groups
+from tests.processes import run_code
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
@@ -85,10 +86,18 @@ def test_what_was_picked_is_in_the_manifest_and_the_config(
     assert "precision: float32" in Path("run/config.yaml").read_text()
 
 
-def test_a_user_s_own_choice_about_onednn_is_kept(
-    flags: list[str], config: str, cli: Cli, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("given", "is_on"), [(None, True), ("0", False)])
+def test_onednn_is_on_unless_the_user_says_otherwise(
+    given: str | None, is_on: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
-    cli("train", config, "--out", "run", "-q")
-    manifest = json.loads(Path("run/manifest.json").read_text())
-    assert manifest["onednn"] == "0"
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    if given:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", given)
+    done = run_code("""\
+from cnncli.backend.start import start
+from cnncli.experiment.load import load_experiment
+backend = start(load_experiment(None).config)
+from tensorflow.python.util import _pywrap_util_port
+print(backend.describe()["onednn"], _pywrap_util_port.IsMklEnabled())
+""")
+    assert done.stdout == f"{given or 1} {is_on}\n"
