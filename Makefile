@@ -52,7 +52,7 @@ smoke: | $(VENV)/.runtime ## Train and evaluate a tiny network, in seconds
 	$(BIN)/cnncli evaluate runs/smoke --overwrite --fail-under 0.5
 
 test: | $(VENV)/.dev ## Run the fast tests, in two processes
-	$(BIN)/pytest -m "not slow" -n 2 --dist worksteal
+	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile
 
 test-slow: | $(VENV)/.dev ## Run the slow tests: real training, a wheel in a clean environment
 	$(BIN)/pytest -m slow

@@ -65,7 +65,7 @@ def undrawn(finished: Path) -> Iterator[None]:
 def model(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a model file in the working folder, without its run."""
     monkeypatch.chdir(tmp_path)
-    return Path(shutil.copy(finished / "model.h5", tmp_path))
+    return Path(shutil.copy(finished / "model.h5", "model.h5"))
 
 
 @pytest.fixture

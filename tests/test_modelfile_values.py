@@ -177,6 +177,7 @@ def test_weights(model: Path, cli: Cli, name: str, command: tuple[str, ...]) -> 
             "rate",
         ),
     ],
+    ids=["no probabilities", "no feature maps"],
 )
 def test_weights_that_give_nothing_finite(
     model: Path, cli: Cli, command: str, message: str
