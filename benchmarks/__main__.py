@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -16,13 +15,14 @@ from typing import TYPE_CHECKING
 
 from benchmarks import targets
 from benchmarks.bench import Bench
-from benchmarks.commands import Commands, cnncli
-from benchmarks.machine import describe_machine
+from benchmarks.commands import Commands
+from benchmarks.machine import describe_machine, find_processor
 from benchmarks.processes import run_process
 from benchmarks.report import to_json, to_markdown
 from benchmarks.rounds import show_progress
 from benchmarks.stages import STAGES
 from benchmarks.tasks import Task
+from cnncli.system.processor import computes
 
 if TYPE_CHECKING:
     from benchmarks.figures import Figure
@@ -48,8 +48,10 @@ def main() -> None:
         bench = prepare(options, Path(folder))
         for stage in options.only or (QUICK_ROUNDS if options.quick else ROUNDS):
             figures |= {figure.name: figure for figure in STAGES[stage](bench)}
-    machine = describe_machine(bench.commands.torch_python)
-    results = machine, list(targets.find_targets(figures)), figures.values()
+    processor = bench.commands.processor
+    machine = describe_machine(processor, bench.commands.torch_python)
+    found = targets.find_targets(figures, is_wide=processor.is_wide)
+    results = machine, list(found), figures.values()
     markdown = to_markdown(*results)
     (options.out / "bench.md").write_text(markdown, encoding="utf-8")
     (options.out / "bench.json").write_text(json.dumps(to_json(*results), indent=1))
@@ -70,6 +72,11 @@ def parse_options() -> argparse.Namespace:
     )
     parser.add_argument(
         "--only", action="append", choices=STAGES, help="measure this; repeatable"
+    )
+    parser.add_argument(
+        "--imitate-avx2",
+        action="store_true",
+        help="keep a processor with AVX-512 from computing with it",
     )
     parser.add_argument(
         "--images",
@@ -97,13 +104,14 @@ def prepare(options: argparse.Namespace, scratch: Path) -> Bench:
     rounds = {**ROUNDS, **QUICK_ROUNDS} if options.quick else ROUNDS
     if options.rounds:
         rounds = {**rounds, "steps": options.rounds}
+    processor = find_processor(imitate_avx2=options.imitate_avx2)
     images = make_images(options.images, scratch)
     return Bench(
-        Commands(torch_python),
+        Commands(torch_python, processor),
         images,
         scratch,
         job=Task(images[Task.train], epochs=1 if options.quick else Task.epochs),
-        bfloat16=knows_bfloat16(),
+        bfloat16=not processor.imitated and computes("mixed_bfloat16"),
         rounds=rounds,
     )
 
@@ -118,12 +126,6 @@ def make_images(source: Path | None, scratch: Path) -> dict[int, Path]:
         command += [f"--count={train + Task.validation}", f"--out={folders[train]}"]
         run_process([*command, f"--source={source}"] if source else command)
     return folders
-
-
-def knows_bfloat16() -> bool:
-    """Return whether this version of cnncli has ``training.precision``."""
-    command = cnncli("summary", "--set=training.precision=mixed_bfloat16")
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ class Bench:
         images: Folder of IDX files by number of training images.
         scratch: Folder for what jobs write.
         job: The documented job.
-        bfloat16: Whether this version of cnncli can compute in bfloat16.
+        bfloat16: Whether the processor computes in bfloat16.
         rounds: How many rounds of each stage, by the stage's name.
     """
 

@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from benchmarks.machine import Processor
     from benchmarks.tasks import Task
     from benchmarks.workers.turns import Mode
 
 from benchmarks.tasks import CONFIG
 
+SCRIPT_WITH_ONEDNN = "script with oneDNN"
 _PROGRAMS = {
     "cnncli": "cnncli",
     "script": "script",
+    SCRIPT_WITH_ONEDNN: "script",
     "PyTorch": "torch_loop",
     "Lightning": "torch_lightning",
     "limit": "limit",
@@ -30,14 +33,19 @@ class Commands:
     Args:
         torch_python: The interpreter that has PyTorch and Lightning; without it
             they don't take part.
+        processor: What they run on.
     """
 
     torch_python: Path | None
+    processor: Processor
 
     @property
     def rivals(self) -> tuple[str, ...]:
         """The contestants that train, apart from cnncli."""
-        return ("script", *(_WITH_TORCH if self.torch_python else ()))
+        scripts = ["script"]
+        if not self.processor.takes_onednn:
+            scripts.append(SCRIPT_WITH_ONEDNN)
+        return (*scripts, *(_WITH_TORCH if self.torch_python else ()))
 
     def job(self, contestant: str, task: Task, out: Path) -> list[str]:
         """Return the command that does a whole task and leaves its files in ``out``."""
@@ -58,7 +66,15 @@ class Commands:
 
     def _python(self, contestant: str, module: str) -> list[str]:
         other = self.torch_python if contestant in _WITH_TORCH else None
-        return [str(other or sys.executable), "-m", module]
+        return [*self._switch(contestant), str(other or sys.executable), "-m", module]
+
+    def _switch(self, contestant: str) -> list[str]:
+        """Return what switches oneDNN for a script; a user has set nothing."""
+        if contestant == SCRIPT_WITH_ONEDNN:
+            return ["env", "TF_ENABLE_ONEDNN_OPTS=1"]
+        if contestant == "script" and self.processor.imitated:
+            return ["env", "TF_ENABLE_ONEDNN_OPTS=0"]
+        return []
 
 
 def cnncli(*arguments: str) -> list[str]:

@@ -106,8 +106,10 @@ class Worker:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment of every contestant: the processor only."""
-    return {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
+    """Return the environment of every contestant: the processor only, no switches."""
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
+    environment.pop("TF_ENABLE_ONEDNN_OPTS", None)
+    return environment
 
 
 def _failure(command: Sequence[str], output: IO[bytes]) -> str:

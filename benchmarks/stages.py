@@ -74,7 +74,7 @@ def measure_epochs(bench: Bench) -> Iterable[Figure]:
         name: [seconds / 10_000 for seconds in costs]
         for name, costs in _named(results, "evaluation").items()
     }
-    yield Figure("evaluation of the test images", SPEED, evaluation)
+    yield Figure(targets.EVALUATION, SPEED, evaluation)
 
 
 def measure_jobs(bench: Bench) -> Iterable[Figure]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks import targets
+from benchmarks import machine, targets
 from benchmarks.commands import Commands
 from benchmarks.figures import MEMORY, SECONDS, SPEED, Figure, format_number
+from benchmarks.machine import Processor, find_processor
 from benchmarks.make_images import repeated
 from benchmarks.processes import Worker, run_process
 from benchmarks.report import speed_chart, to_json, to_markdown
@@ -38,6 +40,7 @@ REPORT = """\
 
 processor Abacus, cores 2
 """
+WIDE = Processor("Abacus", is_wide=True, takes_onednn=True, imitated=False)
 TARGETS = (
     Target("speed", "1 s", "theirs: 3 s", 3.0, 2.0, at_least=True),
     Target("a small file", "900 B", "", 900.0, 0.55, unit="B"),
@@ -153,7 +156,8 @@ def test_targets_of_what_was_measured() -> None:
                 "cnncli, 60,000 images": [1e-4, 1.5e-4],
             },
         ),
-        Figure(targets.JOB, SECONDS, {"cnncli": [22.0], "script": [40.0]}),
+        Figure(targets.EVALUATION, SPEED, {"cnncli": [4e-5], "PyTorch": [6e-5]}),
+        Figure(targets.JOB, SECONDS, {"cnncli": [16.0], "script": [40.0]}),
         Figure(targets.MEMORY_SMALL, MEMORY, {"cnncli": [5e8]}),
         Figure(
             targets.MEMORY_LARGE,
@@ -172,13 +176,14 @@ def test_targets_of_what_was_measured() -> None:
         ),
         Figure(targets.WRITING, SECONDS, {"cnncli": [1.0]}),
     ]
-    found = find_targets({figure.name: figure for figure in figures})
+    found = list(find_targets({f.name: f for f in figures}, is_wide=True))
     assert [(target.what, round(target.value, 6), target.met) for target in found] == [
         ("training speed, script's", 2.5, True),
         ("training speed, PyTorch's", 1.5, False),
         ("training speed, the limit", 0.6, False),
         ("training speed in bfloat16", 5.0, True),
-        ("the whole documented job", 0.55, True),
+        ("evaluation speed, PyTorch's", 1.5, True),
+        ("the whole documented job", 0.4, True),
         ("peak memory at 60,000 images", 0.557820, True),
         ("start-up of --help", 2.0, True),
         ("a config error", 0.4, True),
@@ -187,11 +192,24 @@ def test_targets_of_what_was_measured() -> None:
         ("growth of peak memory from 1,000 to 60,000 images", 1.25, True),
         ("cost of an image at 60,000 images and at 1,000", 1.2, False),
     ]
+    with_avx2 = find_targets({f.name: f for f in figures}, is_wide=False)
+    changed = [
+        (there.what, there.limit, here.limit)
+        for there, here in zip(found, with_avx2, strict=True)
+        if there != here
+    ]
+    assert changed == [
+        ("training speed, script's", 1.8, 4.0),
+        ("training speed, PyTorch's", 1.75, 2.0),
+        ("training speed, the limit", 0.72, 0.62),
+        ("evaluation speed, PyTorch's", 1.4, 1.5),
+        ("the whole documented job", 0.45, 0.35),
+    ]
 
 
 def test_no_targets_of_what_was_not_measured() -> None:
     without_script = Figure(targets.JOB, SECONDS, {"cnncli": [22.0]})
-    assert list(find_targets({targets.JOB: without_script})) == []
+    assert list(find_targets({targets.JOB: without_script}, is_wide=True)) == []
 
 
 def test_rounds_are_interleaved() -> None:
@@ -292,6 +310,50 @@ def test_epoch_is_evaluation_training_and_validation() -> None:
     assert turns.events == epoch * 2
 
 
+@pytest.mark.parametrize(
+    ("flags", "imitate", "kind", "scripts"),
+    [
+        ("avx2 avx512f avx512_vnni", False, "AVX-512", {"script": []}),
+        (
+            "avx2 avx512f avx512_vnni",
+            True,
+            "AVX2, imitated",
+            {
+                "script": ["env", "TF_ENABLE_ONEDNN_OPTS=0"],
+                "script with oneDNN": ["env", "TF_ENABLE_ONEDNN_OPTS=1"],
+            },
+        ),
+        (
+            "avx2",
+            True,
+            "AVX2",
+            {
+                "script": [],
+                "script with oneDNN": ["env", "TF_ENABLE_ONEDNN_OPTS=1"],
+            },
+        ),
+        ("avx2 avx_vnni", False, "AVX2", {"script": []}),
+    ],
+)
+def test_scripts_on_each_kind_of_processor(
+    flags: str,
+    imitate: bool,
+    kind: str,
+    scripts: dict[str, list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(machine, "processor_flags", lambda: frozenset(flags.split()))
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    processor = find_processor(imitate_avx2=imitate)
+    assert processor.kind == kind
+    assert ("ONEDNN_MAX_CPU_ISA" in os.environ) is processor.imitated
+    commands = Commands(None, processor)
+    task = Task(Path())
+    found = {name: commands.worker(name, task, "steps") for name in commands.rivals}
+    ends = {name: words[: words.index(sys.executable)] for name, words in found.items()}
+    assert ends == scripts
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "figures"),
@@ -299,7 +361,7 @@ def test_epoch_is_evaluation_training_and_validation() -> None:
 )
 def test_cnncli_takes_turns(mode: Mode, figures: set[str]) -> None:
     task = Task(EMBEDDED_FOLDER, train=200, validation=100)
-    with Worker(Commands(None).worker("cnncli", task, mode)) as worker:
+    with Worker(Commands(None, WIDE).worker("cnncli", task, mode)) as worker:
         answer = worker.ask()
     assert set(answer) == figures
     assert all(seconds > 0 for seconds in answer.values())
