@@ -33,8 +33,8 @@ ROUNDS = {
     "steps": 60,
     "epochs": 8,
     "writing": 3,
-    "memory": 2,
-    "jobs": 3,
+    "memory": 1,
+    "jobs": 1,
 }
 QUICK_ROUNDS = {"startup": 3, "steps": 10, "epochs": 1, "writing": 1, "jobs": 1}
 

@@ -69,7 +69,14 @@ class Commands:
         return [*self._switch(contestant), str(other or sys.executable), "-m", module]
 
     def _switch(self, contestant: str) -> list[str]:
-        """Return what switches oneDNN for a script; a user has set nothing."""
+        """Return what tells a contestant what it doesn't find out by itself.
+
+        TensorFlow about oneDNN, where the figures are those of a user who has set
+        nothing, or has; NumPy's matrix product about a processor that it takes for an
+        older one, or the limit would be none.
+        """
+        if contestant == "limit" and self.processor.is_wide:
+            return ["env", "OPENBLAS_CORETYPE=SkylakeX"]
         if contestant == SCRIPT_WITH_ONEDNN:
             return ["env", "TF_ENABLE_ONEDNN_OPTS=1"]
         if contestant == "script" and self.processor.imitated:

@@ -131,10 +131,11 @@ def test_predicts_as_keras_does(config: Config, images: Images, parts: int) -> N
     np.testing.assert_allclose(values["loss"], -np.log(of_label), atol=1e-5)
 
 
+@pytest.mark.parametrize("parts", [2, 8])
 @pytest.mark.parametrize("size", [64, 65, 129, 1024, 1025, 2048 + 65])
-def test_predicts_more_than_one_batch(config: Config, size: int) -> None:
+def test_predicts_more_than_one_batch(config: Config, size: int, parts: int) -> None:
     many = random_images(size)
-    network = build(config, parts=2)
+    network = build(config, parts=parts)
     predicted = network.predict(many.pixels, many.labels)
     probabilities, values = predicted.probabilities, predicted.measures
     expected = network.model.predict(normalized(many.pixels), verbose=0)
@@ -177,10 +178,17 @@ def test_two_parts_train_as_one_does(config: Config, images: Images) -> None:
         assert row_two == pytest.approx(row_one, abs=1e-6)
 
 
-def test_a_batch_of_one_image_can_be_cut_in_two(config: Config) -> None:
-    weights, history = train(config, random_images(9), parts=2)
-    assert all(np.isfinite(weight).all() for weight in weights)
-    assert all(np.isfinite(value) for row in history for value in row.values())
+@pytest.mark.parametrize(("size", "parts"), [(9, 2), (11, 4), (15, 8), (3, 8), (1, 2)])
+def test_a_batch_with_fewer_images_than_parts_trains_as_one(
+    config: Config, size: int, parts: int
+) -> None:
+    """Batches of 8 leave a last one of 1, 3 or 7 images, or there is no whole one."""
+    whole, history = train(config, random_images(size), parts=1)
+    cut, history_cut = train(config, random_images(size), parts=parts)
+    for ours, theirs in zip(cut, whole, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    for row, row_cut in zip(history, history_cut, strict=True):
+        assert row_cut == pytest.approx(row, abs=1e-6)
 
 
 def test_training_twice_gives_the_same_bits(config: Config, images: Images) -> None:

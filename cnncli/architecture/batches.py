@@ -10,12 +10,25 @@ if TYPE_CHECKING:
 PREDICTION_BATCH = 64
 """How many images a network predicts at once."""
 
+_SMALLEST_PART = 4
+"""Images in a part at the least. Of smaller ones each costs more to begin with: all
+parts together take 12 % more work with 8 images a part than with 32, 36 % with 4, 115 %
+with 2, for the documented network on one thread."""
+
 
 def batch_parts(config: Config) -> int:
     """Return in how many parts, computed in parallel, a batch is best cut.
 
-    Two parts use two threads better than operations that share both do. A layer that
-    looks at the whole batch forbids it.
+    A part for each thread uses the threads better than operations that share them do,
+    as long as the parts don't get too small. A layer that looks at the whole batch
+    forbids it.
+
+    Args:
+        config: A resolved config.
     """
+    training = config.training
     whole = any(layer.sees_whole_batch for layer in config.model.layers)
-    return 1 if whole or config.training.threads == 1 else 2
+    if whole or training.threads == 1:
+        return 1
+    threads = training.threads or 2
+    return max(2, min(threads, training.batch_size // _SMALLEST_PART))

@@ -53,9 +53,10 @@ class TensorFlowSteps:
         self._weights = network.model.trainable_variables
         optimizer.build(self._weights)
         self._variables = [*network.model.variables, *optimizer.variables]
-        self._run = self._graph(min(network.parts, batch_size))
+        self._parts = min(network.parts, batch_size)
+        self._run = self._graph(self._parts)
         # TensorFlow's max pooling aborts the process where a part has no images.
-        self._run_lone_image = self._graph(parts=1)
+        self._run_few_images = self._graph(parts=1)
 
     @property
     def learning_rate(self) -> float:
@@ -87,9 +88,10 @@ class TensorFlowSteps:
             The sums over the epoch's images before ``last``.
         """
         chosen = order[first * self.batch_size : last * self.batch_size]
-        if self.batch_size > 1 and len(chosen) % self.batch_size == 1:
-            sums = self._run(*self._take(chosen[:-1]), sums)
-            return self._run_lone_image(*self._take(chosen[-1:]), sums).numpy()
+        rest = len(chosen) % self.batch_size
+        if 0 < rest < self._parts:
+            sums = self._run(*self._take(chosen[:-rest]), sums)
+            return self._run_few_images(*self._take(chosen[-rest:]), sums).numpy()
         return self._run(*self._take(chosen), sums).numpy()
 
     def shapes(self) -> list[tuple[str, Shape]]:
