@@ -1,18 +1,25 @@
 # Everything runs in a virtual environment that these targets make and keep up to date.
-# A new user needs Python 3.11 or newer, make, and the package index: make train
+# A new user needs Python 3.11 to 3.13, make, and the package index: make train
 
 PYTHON ?= python3
 VENV ?= .venv
 CONFIG ?= configs/fashion-mnist.yaml
 INDEX ?= 0
 
+ifneq ($(words $(CONFIG)),1)
+$(error CONFIG='$(CONFIG)': make splits paths at blanks; type cnncli train '$(CONFIG)')
+endif
+# A config of the same name elsewhere is another run.
 NAME := $(basename $(notdir $(CONFIG)))
-RUN := runs/$(NAME)
-STATE := $(RUN)/state.npz
+PLACE := $(filter-out configs/%,$(CONFIG))
+RUN := runs/$(NAME)$(if $(PLACE),-$(firstword $(shell printf %s '$(PLACE)' | cksum)))
 BIN := $(VENV)/bin
-CODE := $(shell find cnncli -name '*.py')
 PAGES := README.md $(wildcard docs/*.md)
-export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+# Relative, because pip splits the list at blanks; for this environment, whatever the
+# user's settings for pip say of others.
+export PIP_CONSTRAINT := constraints.txt
+export PIP_USER := 0
+unexport PIP_TARGET PIP_PREFIX
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help train evaluate summary plot-model feature-maps smoke \
@@ -22,30 +29,37 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
 	@echo "CONFIG=configs/smoke.yaml chooses another experiment than the documented one."
 
-train: $(RUN)/model.h5 ## Train the network of CONFIG into runs/, once; go on if it was stopped
-
-# A state newer than the model, or without one, is that of a run that was stopped.
-$(RUN)/model.h5: $(CONFIG) $(CODE) | $(VENV)/.runtime
-	@if [ -e $(STATE) ] && { [ ! -e $@ ] || [ $(STATE) -nt $@ ]; }; then \
-		echo "going on with the run in $(RUN); to start over: rm -r $(RUN)"; \
-		exec $(BIN)/cnncli train $(CONFIG) --out $(RUN) --resume; \
+train: | $(VENV)/.runtime ## Train the network of CONFIG into runs/, once; go on if it was stopped
+	@if [ -e $(RUN)/state.npz ]; then \
+		echo "there is a run in $(RUN); to start over: rm -r $(RUN)"; \
+		exec $(BIN)/cnncli train '$(CONFIG)' --out $(RUN) --resume; \
 	else \
-		exec $(BIN)/cnncli train $(CONFIG) --out $(RUN) --overwrite; \
+		exec $(BIN)/cnncli train '$(CONFIG)' --out $(RUN); \
 	fi
 
-evaluate: $(RUN)/model.h5 ## Count what the trained network gets right
+# Looking at a run trains it if there is none, and never trains over one.
+.PRECIOUS: $(RUN)/model.h5
+$(RUN)/model.h5:
+	@$(MAKE) --no-print-directory train
+
+define note
+@if [ '$(CONFIG)' -nt $(RUN)/model.h5 ]; then \
+	echo "note: $(CONFIG) is newer than $(RUN); make train says what differs"; fi
+endef
+
+evaluate: $(RUN)/model.h5 | $(VENV)/.runtime ## Count what the trained network gets right
+	$(note)
 	$(BIN)/cnncli evaluate $(RUN) --overwrite
 
 summary: | $(VENV)/.runtime ## Print the network's layers
-	$(BIN)/cnncli summary $(CONFIG)
+	$(BIN)/cnncli summary '$(CONFIG)'
 
-plot-model: $(RUN)/plot-model.png ## Draw the network's layers
+plot-model: | $(VENV)/.runtime ## Draw the network's layers
+	$(BIN)/cnncli plot-model '$(CONFIG)' --out $(RUN)-layers.png --overwrite
 
-$(RUN)/plot-model.png: $(CONFIG) $(CODE) | $(VENV)/.runtime
-	$(BIN)/cnncli plot-model $(CONFIG) --out $@ --overwrite
-
-feature-maps: $(RUN)/model.h5 ## Draw what the layers make of test image INDEX
-	$(BIN)/cnncli feature-maps $(RUN) --index $(INDEX) --overwrite
+feature-maps: $(RUN)/model.h5 | $(VENV)/.runtime ## Draw what the layers make of test image INDEX
+	$(note)
+	$(BIN)/cnncli feature-maps $(RUN) --index '$(INDEX)' --overwrite
 
 smoke: | $(VENV)/.runtime ## Train and evaluate a tiny network, in seconds
 	$(BIN)/cnncli train configs/smoke.yaml --overwrite
@@ -93,8 +107,8 @@ clean: ## Remove the environment and all caches; runs/ stays
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.python:
-	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
-		f"cnncli needs Python 3.11 or newer; $(PYTHON) is {sys.version.split()[0]}; " \
+	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit( \
+		f"cnncli needs Python 3.11 to 3.13; $(PYTHON) is {sys.version.split()[0]}; " \
 		"choose another with make PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 	@touch $@

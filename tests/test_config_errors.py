@@ -56,7 +56,8 @@ EMPTY = "bad.yaml:1:1: the config is empty; it needs at least a model\n"
         ),
         pytest.param(
             NETWORK.encode("utf-16"),
-            "bad.yaml: a config must be UTF-8 text, but byte 0 is 0xff\n",
+            "bad.yaml: a config must be UTF-8 text, but this is UTF-16, as "
+            "PowerShell's '>' and Notepad may write it; save it as UTF-8\n",
             id="UTF-16",
         ),
         pytest.param(

@@ -15,7 +15,7 @@ from cnncli.system.files import (
     open_regular,
     replacing,
     write_file,
-    write_new_file,
+    write_new_files,
 )
 
 
@@ -86,9 +86,9 @@ def test_folder_that_is_a_file_is_an_output_error(tmp_path: Path) -> None:
 
 def test_new_file_with_the_same_bytes_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
-    write_new_file(path, "same", overwrite=False)
+    write_new_files({path: "same"})
     before = path.stat().st_ino
-    write_new_file(path, "same", overwrite=False)
+    write_new_files({path: "same"})
     assert path.stat().st_ino == before
 
 
@@ -96,13 +96,13 @@ def test_new_file_replaces_other_content_only_when_asked(tmp_path: Path) -> None
     path = tmp_path / "a.txt"
     path.write_text("other")
     with pytest.raises(OutputError) as caught:
-        write_new_file(path, "new", overwrite=False)
+        write_new_files({path: "new"})
     assert str(caught.value) == (
         f"{path}: there is already a file with other content; choose another place, "
         "or replace it with --overwrite"
     )
     assert path.read_text() == "other"
-    write_new_file(path, "new", overwrite=True)
+    write_new_files({path: "new"}, overwrite=True)
     assert path.read_text() == "new"
 
 
@@ -110,8 +110,16 @@ def test_new_file_refuses_a_dangling_symlink(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.symlink_to(tmp_path / "nowhere")
     with pytest.raises(OutputError):
-        write_new_file(path, "new", overwrite=False)
+        write_new_files({path: "new"})
     assert path.readlink() == tmp_path / "nowhere"
+
+
+def test_of_new_files_none_is_written_if_one_may_not_be(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.txt", tmp_path / "b.txt"
+    second.write_text("other")
+    with pytest.raises(OutputError):
+        write_new_files({first: "new", second: "new"})
+    assert not first.exists()
 
 
 def test_only_regular_files_are_opened_and_none_is_waited_for(tmp_path: Path) -> None:

@@ -11,11 +11,14 @@ from PIL import Image
 
 from cnncli.architecture import LayerRow
 from cnncli.errors import OutputError
+from cnncli.plots import layer_graph
 from cnncli.plots.layer_graph import draw_layer_graph
 from tests.processes import run_code
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.conftest import Cli
 
 INPUT_SHAPE = (28, 28, 1)
 DOCUMENTED = (
@@ -30,7 +33,11 @@ DOCUMENTED = (
 
 def draw(format: str, title: str = "a title") -> bytes:  # noqa: A002
     """Draw the documented network."""
-    return draw_layer_graph(DOCUMENTED, INPUT_SHAPE, title=title, format=format)
+    picture, failures = draw_layer_graph(
+        DOCUMENTED, INPUT_SHAPE, title=title, format=format
+    )
+    assert failures == []
+    return picture
 
 
 def svg_texts(svg: bytes) -> list[str]:
@@ -102,7 +109,7 @@ def test_same_network_same_bytes(format: str) -> None:  # noqa: A002
 )
 def test_names_and_titles_come_out_literally(text: str, shown: str) -> None:
     row = LayerRow(0, text, text, INPUT_SHAPE, INPUT_SHAPE, 0, 0, "", 0)
-    svg = draw_layer_graph([row], INPUT_SHAPE, title=text, format="svg")
+    svg, _ = draw_layer_graph([row], INPUT_SHAPE, title=text, format="svg")
     assert svg_texts(svg) == [
         shown,
         *("input", "(None, 28, 28, 1)", "InputLayer"),
@@ -112,7 +119,7 @@ def test_names_and_titles_come_out_literally(text: str, shown: str) -> None:
 
 def test_long_titles_are_wrapped_and_long_names_shortened() -> None:
     row = LayerRow(0, "n" * 60, "Conv2D", INPUT_SHAPE, INPUT_SHAPE, 0, 0, "", 0)
-    svg = draw_layer_graph([row], INPUT_SHAPE, title="word " * 20, format="svg")
+    svg, _ = draw_layer_graph([row], INPUT_SHAPE, title="word " * 20, format="svg")
     texts = svg_texts(svg)
     assert texts[:3] == [
         "word word word word word word word",
@@ -123,7 +130,7 @@ def test_long_titles_are_wrapped_and_long_names_shortened() -> None:
 
 
 def test_no_title_and_no_layers() -> None:
-    svg = draw_layer_graph([], INPUT_SHAPE, title="", format="svg")
+    svg, _ = draw_layer_graph([], INPUT_SHAPE, title="", format="svg")
     assert svg_texts(svg) == ["input", "(None, 28, 28, 1)", "InputLayer"]
 
 
@@ -168,21 +175,49 @@ def test_neither_program_is_there(
         (("exit 0",), "can't draw the layers: exit status 0"),
     ],
 )
-def test_a_program_that_fails(
+def test_where_dot_fails_the_other_program_draws(
     no_programs: Path, script: tuple[str, ...], reason: str
 ) -> None:
     program = install_dot(no_programs, *script)
+    picture, failures = draw_layer_graph([], INPUT_SHAPE, title="", format="svg")
+    assert b"<svg" in picture
+    assert failures == [f"{program}: {reason}"]
+
+
+def test_a_program_that_never_ends(
+    no_programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layer_graph, "_SECONDS", 1)
+    program = install_dot(no_programs, "exec /bin/sleep 60")
     with pytest.raises(OutputError) as caught:
-        draw("png")
-    assert str(caught.value) == f"{program}: {reason}"
+        draw("pdf")
+    assert str(caught.value) == f"{program}: can't draw the layers in 1 seconds"
+
+
+def test_a_program_that_fails_where_there_is_no_other(no_programs: Path) -> None:
+    program = install_dot(no_programs, "exit 3")
+    with pytest.raises(OutputError) as caught:
+        draw("pdf")
+    assert caught.value.problems == (
+        f"{program}: can't draw the layers: exit status 3",
+    )
 
 
 def test_a_program_that_cannot_be_run(no_programs: Path) -> None:
     program = install_dot(no_programs)
     program.write_text("#!/no/such/shell\n")
     with pytest.raises(OutputError) as caught:
-        draw("png")
+        draw("pdf")
     assert str(caught.value) == f"{program}: can't be run: No such file or directory"
+
+
+def test_plot_model_says_which_program_failed(no_programs: Path, cli: Cli) -> None:
+    program = install_dot(no_programs, "exit 3")
+    result = cli("plot-model", "-o", "a.svg")
+    assert result.stdout == "a.svg\n"
+    assert result.stderr == (
+        f"note: {program}: can't draw the layers: exit status 3; drawn without it\n"
+    )
 
 
 def test_drawing_needs_neither_keras_nor_matplotlib() -> None:

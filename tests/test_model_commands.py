@@ -104,6 +104,25 @@ def test_plot_model_does_not_overwrite_unasked(cli: Cli) -> None:
     assert "cv1" in Path("model.dot").read_text()
 
 
+def test_feature_maps_of_layers_of_any_name(config: str, cli: Cli) -> None:
+    """``numpy.savez`` has arguments of these names."""
+    names = ("--set", "model.layers.2.Flatten.name=file")
+    names += ("--set", "model.layers.3.Dropout.name=allow_pickle")
+    cli("train", config, *names, "-q")
+    cli("feature-maps", "runs/tiny", "--arrays", "maps.npz")
+    with np.load("maps.npz", allow_pickle=False) as arrays:
+        assert [*arrays] == ["image", "small", "flip", "file", "allow_pickle", "output"]
+        assert arrays["file"].shape == (1, 16)
+
+
+def test_feature_maps_writes_no_picture_where_the_arrays_can_t_be(
+    run: Path, cli: Cli
+) -> None:
+    Path("maps.npz").write_text("mine")
+    cli("feature-maps", str(run), "--arrays", "maps.npz", exit_code=5)
+    assert not (run / "feature_maps_0.png").exists()
+
+
 def test_feature_maps_prints_each_layers_shape(run: Path, cli: Cli) -> None:
     result = cli("feature-maps", str(run), "--index", "3", "--arrays", "maps.npz")
     assert result.stdout.splitlines() == [

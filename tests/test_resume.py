@@ -17,6 +17,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
+from cnncli.errors import DataError
 from tests.tiny import train_tiny, without_pictures
 
 if TYPE_CHECKING:
@@ -100,6 +101,9 @@ def test_signal_finishes_the_step_and_the_run_goes_on_exactly(
     manifest = json.loads(Path("runs/tiny/manifest.json").read_text())
     assert manifest["status"] == "stopped"
     assert not Path("runs/tiny/model.h5").exists()
+    first_epoch = (finished / "history.csv").read_text().splitlines()[:2]
+    assert Path("runs/tiny/history.csv").read_text().splitlines() == first_epoch
+    assert Path("runs/tiny/history.png").exists()
     result = cli("train", config, "--resume")
     assert result.stderr.startswith("going on in epoch 2, after step 3\nepoch 2/2  ")
     assert same_files(Path("runs/tiny"), finished)
@@ -407,6 +411,16 @@ def test_folder_in_which_a_run_was_killed_at_once_is_free(
     Path("runs/tiny").mkdir(parents=True)
     Path("runs/tiny/.lock").write_text("1\n")
     Path("runs/tiny/.0123abcd.tmp.manifest.json").write_text("{")
+    cli("train", config, "-q")
+
+
+def test_run_that_failed_before_its_first_state_is_in_nobody_s_way(
+    config: str, cli: Cli
+) -> None:
+    with mock.patch("cnncli.runs.run.load_splits", side_effect=DataError("damaged")):
+        cli("train", config, exit_code=3)
+    manifest = json.loads(Path("runs/tiny/manifest.json").read_text())
+    assert manifest["status"] == "failed"
     cli("train", config, "-q")
 
 

@@ -105,6 +105,15 @@ def test_threads_are_those_that_affinity_and_quota_leave(
     assert processor.available_threads() == threads
 
 
+def test_threads_where_the_system_knows_no_affinity(
+    files: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on macOS."""
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 10)
+    assert processor.available_threads() == 10
+
+
 @pytest.mark.parametrize(
     ("cpuinfo", "bfloat16", "float16"),
     [

@@ -119,7 +119,10 @@ def format_evaluation(result: Evaluation, folder: Path) -> str:
 
 def _write(result: Evaluation, folder: Path, *, overwrite: bool) -> None:
     from cnncli.runs.results import evaluation_files
-    from cnncli.system.files import write_new_file
+    from cnncli.system.files import write_new_files
 
-    for name, content in evaluation_files(result).items():
-        write_new_file(folder / name, content, overwrite=overwrite)
+    contents = evaluation_files(result)
+    write_new_files(
+        {folder / name: content for name, content in contents.items()},
+        overwrite=overwrite,
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,10 +56,12 @@ def feature_maps(
       cnncli feature-maps runs/fashion-mnist --index 3
       cnncli feature-maps runs/fashion-mnist --image shoe.png --arrays shoe.npz
     """
+    from cnncli.architecture import INPUT_NAME
     from cnncli.experiment.memory import check_memory_to_predict
     from cnncli.explain.activations import layer_activations
+    from cnncli.explain.arrays import npz_bytes
     from cnncli.modelfile.file import open_model
-    from cnncli.system.files import write_new_file
+    from cnncli.system.files import write_new_files
 
     if index is not None and image is not None:
         raise click.UsageError("--index and --image exclude each other")
@@ -70,10 +71,10 @@ def feature_maps(
     with backend_started(saved.config) as backend:
         activations = layer_activations(backend.load(saved), pixels)
     out = out or saved.path.parent / f"feature_maps_{tag}.png"
-    picture = _draw(saved, pixels, activations, title)
-    write_new_file(out, picture, overwrite=overwrite)
+    contents: dict[Path, bytes | str] = {out: _draw(saved, pixels, activations, title)}
     if arrays is not None:
-        write_new_file(arrays, _npz(pixels, activations), overwrite=overwrite)
+        contents[arrays] = npz_bytes({INPUT_NAME: pixels, **activations})
+    write_new_files(contents, overwrite=overwrite)
     shapes = [(name, str(given.shape)) for name, given in activations.items()]
     click.echo(aligned(shapes))
     say(f"written: {out}{f' and {arrays}' if arrays else ''}")
@@ -112,12 +113,3 @@ def _draw(
         for layer in saved.config.model.layers
     ]
     return plot_feature_maps(pixels, layers, class_names=saved.class_names, title=title)
-
-
-def _npz(pixels: np.ndarray, activations: dict[str, np.ndarray]) -> bytes:
-    """Return the image, as "image", and each layer's activation as an .npz file."""
-    import numpy as np
-
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, image=pixels, **activations)
-    return buffer.getvalue()

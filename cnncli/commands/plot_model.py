@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from cnncli.commands.options import file_path, overwrite_option, set_option
+from cnncli.system.terminal import say
 
 _FORMATS = ("png", "svg", "pdf", "dot")
 
@@ -33,7 +34,7 @@ def plot_model(
     """
     from cnncli.commands.network import summarize
     from cnncli.plots.layer_graph import draw_layer_graph
-    from cnncli.system.files import write_new_file
+    from cnncli.system.files import write_new_files
 
     picture_format = out.suffix.lower().removeprefix(".")
     if picture_format not in _FORMATS:
@@ -42,11 +43,13 @@ def plot_model(
             f"{str(out)!r} must end in one of {allowed}", param_hint="'-o' / '--out'"
         )
     network = summarize(path, overrides)
-    picture = draw_layer_graph(
+    picture, failures = draw_layer_graph(
         network.rows,
         network.image_shape,
         title=str(network.config.name),
         format=picture_format,
     )
-    write_new_file(out, picture, overwrite=overwrite)
+    write_new_files({out: picture}, overwrite=overwrite)
+    for failure in failures:
+        say(f"note: {failure}; drawn without it")
     click.echo(out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import itemgetter
@@ -79,6 +80,11 @@ def read_document(path: Path) -> Document:
         raise ConfigError(f"{path}: can't read the config: {error.strerror}") from error
     if len(content) > MAX_BYTES:
         raise ConfigError(f"{path}: a config may have at most {MAX_BYTES:,} bytes")
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ConfigError(
+            f"{path}: a config must be UTF-8 text, but this is UTF-16, as PowerShell's "
+            "'>' and Notepad may write it; save it as UTF-8"
+        )
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _FONT = "Helvetica"
 _DPI = 170
+_SECONDS = 30
 _COLOURS = (
     ("Conv", BLUE, "#E5F1F7"),
     ("Pooling", GREEN, "#E5F5F1"),
@@ -48,7 +49,7 @@ def draw_layer_graph(
     *,
     title: str,
     format: str,  # noqa: A002 -- the word Graphviz, pydot and Matplotlib use
-) -> bytes:
+) -> tuple[bytes, list[str]]:
     """Draw the chain of layers, each with its type, output shape and parameters.
 
     Args:
@@ -58,49 +59,76 @@ def draw_layer_graph(
         format: "png", "svg", "pdf" or "dot".
 
     Returns:
-        The file's content.
+        The file's content, and what is to be said of a program that failed before
+        another one drew it.
 
     Raises:
-        OutputError: No program draws this format here, or the program failed.
+        OutputError: No program draws this format here, or all of them fail.
     """
     graph: str = _graph(rows, input_shape, title).to_string()
     if format == "dot":
-        return graph.encode()
-    command = [_program(format), "-q", f"-T{format}"]
+        return graph.encode(), []
+    failures: list[str] = []
+    for program in _programs(format):
+        try:
+            return _run(program, format, graph), failures
+        except OutputError as error:
+            failures.append(str(error))
+    raise OutputError(*failures)
+
+
+def _run(program: str, format: str, graph: str) -> bytes:  # noqa: A002 -- as above
+    """Have a program draw a graph.
+
+    Raises:
+        OutputError: The program can't be run, fails, or takes too long.
+    """
+    command = [program, "-q", f"-T{format}"]
     if format == "png":
         command.append(f"-Gdpi={_DPI}")
     try:
         drawn = subprocess.run(
-            command, input=graph.encode(), capture_output=True, check=False
+            command,
+            input=graph.encode(),
+            capture_output=True,
+            check=False,
+            timeout=_SECONDS,
         )
     except OSError as error:
-        raise OutputError(f"{command[0]}: can't be run: {error.strerror}") from error
+        raise OutputError(f"{program}: can't be run: {error.strerror}") from error
+    except subprocess.TimeoutExpired as error:
+        raise OutputError(
+            f"{program}: can't draw the layers in {_SECONDS} seconds"
+        ) from error
     if drawn.returncode or not drawn.stdout:
         lines = drawn.stderr.decode(errors="replace").strip().splitlines()
         reason = lines[0] if lines else f"exit status {drawn.returncode}"
-        raise OutputError(f"{command[0]}: can't draw the layers: {reason}")
+        raise OutputError(f"{program}: can't draw the layers: {reason}")
     return drawn.stdout
 
 
-def _program(format: str) -> str:  # noqa: A002 -- as above
-    """Return the path of a program that draws ``format``; Graphviz's own if present."""
-    dot = shutil.which("dot")
-    if dot is not None:
-        return dot
+def _programs(format: str) -> list[str]:  # noqa: A002 -- as above
+    """Return the paths of the programs that draw ``format``, Graphviz's own first.
+
+    Raises:
+        OutputError: There is none.
+    """
+    dot, pure = shutil.which("dot"), None
+    if format != "pdf":
+        scripts = [str(Path(sys.executable).parent), sysconfig.get_path("scripts")]
+        places = os.pathsep.join([*scripts, os.environ.get("PATH", os.defpath)])
+        pure = shutil.which("graphviz-pure", path=places)
+    if programs := [program for program in (dot, pure) if program]:
+        return programs
     if format == "pdf":
         raise OutputError(
             "PDF needs Graphviz's own 'dot', which is not on the PATH; install it "
             "(apt-get install graphviz), or choose PNG or SVG, which work without"
         )
-    scripts = [str(Path(sys.executable).parent), sysconfig.get_path("scripts")]
-    places = os.pathsep.join([*scripts, os.environ.get("PATH", os.defpath)])
-    pure = shutil.which("graphviz-pure", path=places)
-    if pure is None:
-        raise OutputError(
-            f"{format.upper()} needs Graphviz: neither 'dot' nor 'graphviz-pure' was "
-            "found; install one (pip install graphviz-pure), or choose DOT"
-        )
-    return pure
+    raise OutputError(
+        f"{format.upper()} needs Graphviz: neither 'dot' nor 'graphviz-pure' was "
+        "found; install one (pip install graphviz-pure), or choose DOT"
+    )
 
 
 def _graph(rows: Sequence[LayerRow], input_shape: Shape, title: str) -> pydot.Dot:

@@ -97,7 +97,7 @@ class RunFolder:
             self._check_run()
             return
         status = self.manifest().get("status")
-        if status is None or overwrite:
+        if status is None or overwrite or not self._holds_anything():
             return
         if status == "finished":
             raise OutputError(
@@ -182,6 +182,10 @@ class RunFolder:
                 f"{self.path}: the folder holds other files and no run; choose another "
                 "place with --out"
             )
+
+    def _holds_anything(self) -> bool:
+        """Return whether a run got so far that starting anew would lose anything."""
+        return any((self / name).exists() for name in (STATE_NAME, MODEL_NAME))
 
     def _check_run(self) -> None:
         if not self.manifest():

@@ -112,7 +112,7 @@ def write_results(
         fingerprints,
     )
     backend.save(described, network)
-    _write_history(folder, history)
+    write_history(folder, history)
     summary = format_summary(experiment.rows, experiment.data.image_shape)
     write_file(folder / "summary.txt", summary + "\n")
     for name, content in evaluation_files(evaluation).items():
@@ -145,7 +145,12 @@ def evaluation_files(evaluation: Evaluation) -> dict[str, bytes | str]:
     }
 
 
-def _write_history(folder: RunFolder, rows: list[dict[str, float]]) -> None:
+def write_history(folder: RunFolder, rows: list[dict[str, float]]) -> None:
+    """Write the history of at least one epoch as a table and as a picture.
+
+    Raises:
+        OutputError: A file can't be written.
+    """
     import pandas as pd
 
     from cnncli.plots.history import plot_history

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import gc
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cnncli.config import config_to_yaml
 from cnncli.data.audit import suspicions
 from cnncli.data.dataset import Splits, load_splits
-from cnncli.errors import TrainingError
+from cnncli.errors import OutputError, TrainingError
 from cnncli.evaluation.evaluate import evaluate
 from cnncli.runs.checkpoints import Checkpoints
 from cnncli.runs.endings import ending_noted, stop_if_asked, write_log
 from cnncli.runs.manifest import first_manifest, last_manifest
-from cnncli.runs.results import RunResult, write_results
+from cnncli.runs.results import RunResult, write_history, write_results
 from cnncli.runs.resume import check_same, extension_warning, run_identity
 from cnncli.system.signals import StopRequest, stop_request
 from cnncli.training.fit import fit
@@ -145,9 +146,11 @@ def _train(
             progress=progress,
         )
     except TrainingError as error:
+        _leave_history(folder, progress)
         raise TrainingError(f"{error}{checkpoints.last_good_state()}") from error
     if not is_over:
         checkpoints.write(progress)
+        _leave_history(folder, progress)
         stop_if_asked(request, folder, progress)
     return _Trained(network, progress, splits.test, splits.describe())
 
@@ -159,6 +162,13 @@ def _load_splits(experiment: Experiment, watcher: Watcher) -> Splits:
     for suspicion in suspicions(splits, experiment.data.class_names):
         watcher.warn(suspicion)
     return splits
+
+
+def _leave_history(folder: RunFolder, progress: TrainingProgress) -> None:
+    """Write the epochs so far of a run that ends before its time, if there is room."""
+    if progress.history:
+        with suppress(OutputError):
+            write_history(folder, progress.history)
 
 
 def _go_on(

@@ -9,7 +9,7 @@ import resource
 import secrets
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,28 +71,38 @@ def write_file(path: Path, content: bytes | str) -> None:
         file.write(data)
 
 
-def write_new_file(path: Path, content: bytes | str, *, overwrite: bool) -> None:
-    """Write a file like ``write_file``, but never over other content unasked.
+def write_new_files(
+    contents: Mapping[Path, bytes | str], *, overwrite: bool = False
+) -> None:
+    """Write files like ``write_file``, but never over other content unasked.
 
     Args:
-        path: The file to write.
-        content: The bytes, or text to be encoded as UTF-8.
-        overwrite: Whether a file with other content may be replaced. One that holds
+        contents: For each file the bytes, or text to be encoded as UTF-8.
+        overwrite: Whether files with other content may be replaced. One that holds
             these very bytes is left as it is.
 
     Raises:
-        OutputError: ``path`` has other content and isn't to be replaced, or can't be
-            written.
+        OutputError: A file has other content and isn't to be replaced; then none is
+            written. Or it can't be written.
     """
-    data = content.encode() if isinstance(content, str) else content
-    if not overwrite and os.path.lexists(path):
-        if path.is_file() and not path.is_symlink() and path.read_bytes() == data:
-            return
-        raise OutputError(
-            f"{path}: there is already a file with other content; choose another "
-            "place, or replace it with --overwrite"
-        )
-    write_file(path, data)
+    new = {
+        path: content.encode() if isinstance(content, str) else content
+        for path, content in contents.items()
+    }
+    if not overwrite:
+        for path in [path for path in new if os.path.lexists(path)]:
+            if (
+                path.is_symlink()
+                or not path.is_file()
+                or path.read_bytes() != new[path]
+            ):
+                raise OutputError(
+                    f"{path}: there is already a file with other content; choose "
+                    "another place, or replace it with --overwrite"
+                )
+            del new[path]
+    for path, data in new.items():
+        write_file(path, data)
 
 
 @contextmanager

@@ -54,7 +54,10 @@ def available_threads() -> int:
     The smaller of those that it may run on and what its control groups allow, so that
     a container with two of sixty-four cores runs two threads.
     """
-    allowed = len(os.sched_getaffinity(0))
+    if hasattr(os, "sched_getaffinity"):
+        allowed = len(os.sched_getaffinity(0))
+    else:  # macOS has none
+        allowed = os.cpu_count() or 1
     return max(1, min([allowed, *_quotas()]))
 
 

@@ -22,6 +22,7 @@ _NAMES = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
+_SHOWN = 4
 
 
 class IdxFiles(NamedTuple):
@@ -117,9 +118,12 @@ def find_idx_files(folder: Path) -> dict[Pool, IdxFiles]:
     found = {name: _find(name, present) for name in _NAMES}
     missing = [name for name, file in found.items() if file is None]
     if missing:
+        others = sorted(name for name in present if "idx" in name)[:_SHOWN]
+        strange = others and not any(found.values())
+        hint = f"; found {', '.join(others)}: rename them" if strange else ""
         raise DataError(
             f"{folder}: expected the four IDX files of a data set, each plain or with "
-            f".gz; missing: {', '.join(missing)}"
+            f".gz; missing: {', '.join(missing)}{hint}"
         )
     paths = [folder / file for file in found.values() if file]
     return {"train": IdxFiles(*paths[:2]), "test": IdxFiles(*paths[2:])}
@@ -150,6 +154,12 @@ def _check_counts(files: IdxFiles, num_images: int, num_labels: int) -> None:
 
 
 def _check_labels(path: Path, labels: bytes | bytearray, num_classes: int) -> None:
+    if min(labels) == 1 and max(labels) == num_classes:
+        raise DataError(
+            f"{path}: expected labels from 0 to {num_classes - 1} for {num_classes} "
+            f"classes; found 1 to {num_classes} and none that is 0, as in EMNIST "
+            "Letters: name one class more, before the others, that has no images"
+        )
     if max(labels) >= num_classes:
         row = next(row for row, label in enumerate(labels) if label >= num_classes)
         raise DataError(
