@@ -73,7 +73,6 @@ def train(
     """
     from cnncli.experiment.load import load_experiment
     from cnncli.experiment.memory import check_memory
-    from cnncli.experiment.precision import precision_warning
     from cnncli.experiment.smoke import smoke_experiment
     from cnncli.runs.folder import RunFolder
 
@@ -84,8 +83,6 @@ def train(
     if smoke:
         experiment = smoke_experiment(experiment)
     check_memory(experiment)
-    if slow := precision_warning(experiment.config.training.precision):
-        say(f"warning: {slow}")
     folder = RunFolder(out or Path("runs") / str(experiment.config.name))
     if dry_run:
         folder.check(overwrite=overwrite)
@@ -163,12 +160,13 @@ def _require_tensorboard(wanted_by: str) -> None:
 def _dry_run(experiment: Experiment, out: Path) -> str:
     """Build the network in Keras and return what would be done."""
     from cnncli.architecture.table import format_summary
-    from cnncli.data.audit import suspicions
     from cnncli.data.dataset import load_splits
+    from cnncli.runs.run import doubts
 
     splits = load_splits(experiment.config, experiment.data)
-    for suspicion in suspicions(splits, experiment.data.class_names):
-        say(f"warning: {suspicion}")
+    warnings = list(doubts(experiment, splits))
+    for warning in warnings:
+        say(f"warning: {warning}")
     with backend_started(experiment.config):
         from cnncli.backend.build import build_model
 
@@ -176,7 +174,8 @@ def _dry_run(experiment: Experiment, out: Path) -> str:
     return (
         f"{format_summary(experiment.rows, experiment.data.image_shape)}\n"
         f"{len(splits.train):,} training, {len(splits.validation):,} validation and "
-        f"{len(splits.test):,} test images; nothing is wrong; would train into {out}"
+        f"{len(splits.test):,} test images; {_counted(warnings) or 'nothing is wrong'}; "
+        f"would train into {out}"
     )
 
 
@@ -200,5 +199,12 @@ def format_run(result: RunResult) -> str:
         ),
         ("run folder", printable(result.run_folder)),
     ]
+    if warned := _counted(result.warnings):
+        lines.append(("but", f"{warned}, see above"))
     counts = course_lines(evaluation["correct"], evaluation["incorrect"])
     return f"{aligned(lines)}\n{counts}"
+
+
+def _counted(warnings: list[str]) -> str:
+    """Return how many warnings there were; empty if there were none."""
+    return f"{len(warnings)} warning{'s' * (len(warnings) != 1)}" if warnings else ""

@@ -35,7 +35,11 @@ def first_manifest(config: Config, runtime: dict[str, object]) -> dict[str, obje
 
 
 def last_manifest(
-    folder: RunFolder, data: dict[str, Any], progress: TrainingProgress, seconds: float
+    folder: RunFolder,
+    data: dict[str, Any],
+    progress: TrainingProgress,
+    seconds: float,
+    warnings: list[str],
 ) -> dict[str, object]:
     """Return what is known after a run, beside what was known before.
 
@@ -44,11 +48,13 @@ def last_manifest(
         data: What is to be said of the images.
         progress: How training went.
         seconds: How long the run took.
+        warnings: What was warned of on the way.
     """
     return {
         "seconds": round(seconds, 3),
         "epoch_seconds": [round(second, 3) for second in progress.seconds],
         "kept_epoch": progress.kept_epoch,
+        "warnings": warnings,
         "data": data,
         "files": {MODEL_NAME: file_digest(folder / MODEL_NAME)},
     }

@@ -36,6 +36,7 @@ class RunResult:
         seconds: How long it took.
         history: One row an epoch; see ``TrainingProgress``.
         evaluation: That of the test images, as ``metrics.json`` says it.
+        warnings: What was warned of on the way.
     """
 
     run_folder: str
@@ -45,6 +46,7 @@ class RunResult:
     seconds: float
     history: list[dict[str, float]]
     evaluation: dict[str, Any]
+    warnings: list[str]
 
     @classmethod
     def of(
@@ -54,6 +56,7 @@ class RunResult:
         config: Config,
         seconds: float,
         evaluation: dict[str, Any],
+        warnings: list[str],
     ) -> Self:
         """Return the result of a run that is over.
 
@@ -63,6 +66,7 @@ class RunResult:
             config: The run's.
             seconds: How long it took.
             evaluation: What ``metrics.json`` says.
+            warnings: What was warned of on the way.
         """
         epochs = len(progress.history)
         return cls(
@@ -73,6 +77,7 @@ class RunResult:
             seconds=round(seconds, 3),
             history=progress.history,
             evaluation=evaluation,
+            warnings=warnings,
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -114,7 +114,14 @@ def finished_result(
     evaluation = read_json(folder / "metrics.json")
     if evaluation is None:
         return None
-    return RunResult.of(folder, progress, config, manifest["seconds"], evaluation)
+    return RunResult.of(
+        folder,
+        progress,
+        config,
+        manifest["seconds"],
+        evaluation,
+        manifest.get("warnings", []),
+    )
 
 
 def extension_warning(state: State, config: Config) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -13,6 +14,7 @@ from cnncli.data.audit import suspicions
 from cnncli.data.dataset import Splits, load_splits
 from cnncli.errors import OutputError, TrainingError
 from cnncli.evaluation.evaluate import evaluate
+from cnncli.experiment.precision import precision_warning
 from cnncli.runs.checkpoints import Checkpoints
 from cnncli.runs.endings import ending_noted, stop_if_asked, write_log
 from cnncli.runs.manifest import first_manifest, last_manifest
@@ -21,7 +23,7 @@ from cnncli.runs.resume import check_same, extension_warning, run_identity
 from cnncli.system.signals import StopRequest, stop_request
 from cnncli.training.fit import fit
 from cnncli.training.progress import TrainingProgress
-from cnncli.training.watchers import Watchers
+from cnncli.training.watchers import Warnings, Watchers
 
 if TYPE_CHECKING:
     from cnncli.backend.interface import Backend, Network
@@ -63,7 +65,8 @@ def run(
         TrainingError: Training diverged, or memory ran out.
     """
     started = time.perf_counter()
-    config = experiment.config
+    config, warnings = experiment.config, Warnings()
+    watcher = Watchers(watcher, warnings)
     runtime = backend.describe()
     if state is None:
         folder.start(config_to_yaml(config), first_manifest(config, runtime))
@@ -91,9 +94,18 @@ def run(
         )
         write_log(folder, log)
         seconds = time.perf_counter() - started
-        manifest = last_manifest(folder, trained.data, trained.progress, seconds)
+        manifest = last_manifest(
+            folder, trained.data, trained.progress, seconds, warnings.messages
+        )
         folder.finish("finished", **manifest)
-    return RunResult.of(folder, trained.progress, config, seconds, evaluation.to_dict())
+    return RunResult.of(
+        folder,
+        trained.progress,
+        config,
+        seconds,
+        evaluation.to_dict(),
+        warnings.messages,
+    )
 
 
 @dataclass(frozen=True)
@@ -156,12 +168,24 @@ def _train(
 
 
 def _load_splits(experiment: Experiment, watcher: Watcher) -> Splits:
-    """Read the images, and warn of what is suspicious about them."""
+    """Read the images, and warn of what may disappoint."""
     watcher.status("reading images")
     splits = load_splits(experiment.config, experiment.data)
-    for suspicion in suspicions(splits, experiment.data.class_names):
-        watcher.warn(suspicion)
+    for doubt in doubts(experiment, splits):
+        watcher.warn(doubt)
     return splits
+
+
+def doubts(experiment: Experiment, splits: Splits) -> Iterator[str]:
+    """Find what can be done, but may disappoint: slow, or saying less than it seems.
+
+    Args:
+        experiment: What is to be run.
+        splits: Its images.
+    """
+    if slow := precision_warning(experiment.config.training.precision):
+        yield slow
+    yield from suspicions(splits, experiment.data.class_names)
 
 
 def _leave_history(folder: RunFolder, progress: TrainingProgress) -> None:

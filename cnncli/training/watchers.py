@@ -37,6 +37,21 @@ class Watcher:
         """Take note that there are no more steps, also where training fails."""
 
 
+class Warnings(Watcher):
+    """Keeps what was warned of.
+
+    Attributes:
+        messages: In the order of time.
+    """
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def warn(self, message: str) -> None:
+        """Keep the message."""
+        self.messages.append(message)
+
+
 class Watchers(Watcher):
     """Several watchers as one.
 
