@@ -171,11 +171,12 @@ def _dry_run(experiment: Experiment, out: Path) -> str:
         from cnncli.backend.build import build_model
 
         build_model(experiment.config, experiment.data.image_shape)
+    found = f"{len(warnings)} warnings" if len(warnings) > 1 else "1 warning"
     return (
         f"{format_summary(experiment.rows, experiment.data.image_shape)}\n"
         f"{len(splits.train):,} training, {len(splits.validation):,} validation and "
-        f"{len(splits.test):,} test images; {_counted(warnings) or 'nothing is wrong'}; "
-        f"would train into {out}"
+        f"{len(splits.test):,} test images; "
+        f"{found if warnings else 'nothing is wrong'}; would train into {out}"
     )
 
 
@@ -199,12 +200,7 @@ def format_run(result: RunResult) -> str:
         ),
         ("run folder", printable(result.run_folder)),
     ]
-    if warned := _counted(result.warnings):
-        lines.append(("but", f"{warned}, see above"))
+    if result.warnings:
+        lines.append(("warnings", f"{len(result.warnings)}, see above"))
     counts = course_lines(evaluation["correct"], evaluation["incorrect"])
     return f"{aligned(lines)}\n{counts}"
-
-
-def _counted(warnings: list[str]) -> str:
-    """Return how many warnings there were; empty if there were none."""
-    return f"{len(warnings)} warning{'s' * (len(warnings) != 1)}" if warnings else ""
