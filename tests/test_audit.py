@@ -97,3 +97,4 @@ def test_dry_run_warns(cli: Cli) -> None:
         "warning: 1 of the 10 validation images are training images too; the "
         "validation result is not that of unseen images\n"
     )
+    assert "12 test images; 2 warnings; would train into" in result.stdout

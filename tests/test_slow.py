@@ -23,6 +23,7 @@ def run(*command: str | Path, cwd: Path) -> str:
     home.mkdir(exist_ok=True)
     environment = {**os.environ, "HOME": str(home)}
     environment.pop("PYTHONPATH", None)
+    environment["PIP_CONSTRAINT"] = (ROOT / "constraints.txt").as_uri()
     done = subprocess.run(
         [str(word) for word in command],
         capture_output=True,

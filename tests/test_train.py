@@ -248,11 +248,18 @@ def test_smoke_takes_a_few_images_and_another_folder(config: str, cli: Cli) -> N
 
 @pytest.mark.usefixtures("undrawn")
 def test_validation_out_of_the_test_images_is_warned_of(config: str, cli: Cli) -> None:
-    result = cli("train", config, "-q", "--set", "data.split.validation_from=test")
+    split = "--set=data.split.validation_from=test"
+    result = cli("train", config, "-q", split)
     assert result.stderr == (
         "warning: 100 of the 10,000 test images are validation images too; the test "
         "result is not that of unseen images\n"
     )
+    assert "\nwarnings    1, see above\n" in result.stdout
+    again = cli("train", config, "-q", "--json", "--resume", split)
+    assert json.loads(again.stdout)["warnings"] == [
+        "100 of the 10,000 test images are validation images too; the test result is "
+        "not that of unseen images"
+    ]
 
 
 def test_divergence_stops_and_keeps_the_folder_honest(config: str, cli: Cli) -> None:
