@@ -106,8 +106,8 @@ def test_plot_model_does_not_overwrite_unasked(cli: Cli) -> None:
 
 def test_feature_maps_of_layers_of_any_name(config: str, cli: Cli) -> None:
     """``numpy.savez`` has arguments of these names."""
-    names = ("--set", "model.layers.2.Flatten.name=file")
-    names += ("--set", "model.layers.3.Dropout.name=allow_pickle")
+    names = ["--set", "model.layers.2.Flatten.name=file"]
+    names += ["--set", "model.layers.3.Dropout.name=allow_pickle"]
     cli("train", config, *names, "-q")
     cli("feature-maps", "runs/tiny", "--arrays", "maps.npz")
     with np.load("maps.npz", allow_pickle=False) as arrays:
