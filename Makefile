@@ -74,7 +74,7 @@ test-slow: | $(VENV)/.dev ## Run the slow tests: real training, a wheel in a cle
 soak: | $(VENV)/.dev ## Kill runs and damage files hundreds of times: 10 minutes
 	SOAK=10 $(BIN)/pytest -m slow -s -q tests/soak tests/test_mutations.py
 
-bench: | $(VENV)/.runtime build/bench/venv/.installed ## Time it against PyTorch: 25 minutes (BENCH=--quick: 3)
+bench: | $(VENV)/.runtime build/bench/venv/.installed ## Time it against PyTorch: 9 minutes (BENCH=--quick: 3)
 	$(BIN)/python -m benchmarks $(BENCH)
 
 check: format-check lint types imports docs-check test ## All that must pass before a commit
