@@ -57,7 +57,7 @@ def test_documented_experiment(tmp_path: Path) -> None:
     evaluated = json.loads(cnncli("evaluate", folder, "--json", cwd=tmp_path))
     assert evaluated == metrics
     shapes = cnncli("feature-maps", folder, cwd=tmp_path).splitlines()
-    assert shapes[0] == "cv1  (1, 28, 28, 16)"
+    assert shapes[0] == "cv1      (1, 28, 28, 16)"
 
 
 @pytest.mark.parametrize("config", ["as-documented", "fashion-mnist"])
