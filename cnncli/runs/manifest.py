@@ -13,7 +13,7 @@ from cnncli.modelfile.place import MODEL_NAME
 if TYPE_CHECKING:
     from cnncli.config import Config
     from cnncli.runs.folder import RunFolder
-    from cnncli.training.progress import TrainingProgress
+    from cnncli.runs.results import RunResult
 
 
 def first_manifest(config: Config, runtime: dict[str, object]) -> dict[str, object]:
@@ -36,25 +36,23 @@ def first_manifest(config: Config, runtime: dict[str, object]) -> dict[str, obje
 
 def last_manifest(
     folder: RunFolder,
+    result: RunResult,
     data: dict[str, Any],
-    progress: TrainingProgress,
-    seconds: float,
-    warnings: list[str],
+    epoch_seconds: list[float],
 ) -> dict[str, object]:
     """Return what is known after a run, beside what was known before.
 
     Args:
         folder: The run's, with the model in it.
+        result: How the run went.
         data: What is to be said of the images.
-        progress: How training went.
-        seconds: How long the run took.
-        warnings: What was warned of on the way.
+        epoch_seconds: How long each epoch took.
     """
     return {
-        "seconds": round(seconds, 3),
-        "epoch_seconds": [round(second, 3) for second in progress.seconds],
-        "kept_epoch": progress.kept_epoch,
-        "warnings": warnings,
+        "seconds": result.seconds,
+        "epoch_seconds": [round(second, 3) for second in epoch_seconds],
+        "kept_epoch": result.kept_epoch,
+        "warnings": result.warnings,
         "data": data,
         "files": {MODEL_NAME: file_digest(folder / MODEL_NAME)},
     }

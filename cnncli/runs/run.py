@@ -75,12 +75,8 @@ def run(
             trained = _train(experiment, folder, backend, watcher, request, state)
             gc.collect()  # the training images
             watcher.status("evaluating")
-            evaluation = evaluate(
-                trained.network,
-                trained.test,
-                experiment.data.class_names,
-                split="test",
-            )
+            classes = experiment.data.class_names
+            evaluation = evaluate(trained.network, trained.test, classes, split="test")
             stop_if_asked(request, folder, trained.progress)
         watcher.status("writing the run folder")
         write_results(
@@ -93,19 +89,17 @@ def run(
             evaluation,
         )
         write_log(folder, log)
-        seconds = time.perf_counter() - started
-        manifest = last_manifest(
-            folder, trained.data, trained.progress, seconds, warnings.messages
+        result = RunResult.of(
+            folder,
+            trained.progress,
+            config,
+            time.perf_counter() - started,
+            evaluation.to_dict(),
+            warnings.messages,
         )
+        manifest = last_manifest(folder, result, trained.data, trained.progress.seconds)
         folder.finish("finished", **manifest)
-    return RunResult.of(
-        folder,
-        trained.progress,
-        config,
-        seconds,
-        evaluation.to_dict(),
-        warnings.messages,
-    )
+    return result
 
 
 @dataclass(frozen=True)
