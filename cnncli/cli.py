@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from cnncli import __version__
+from cnncli.commands.adopt import adopt
 from cnncli.commands.evaluate import evaluate
 from cnncli.commands.feature_maps import feature_maps
 from cnncli.commands.plot_model import plot_model
@@ -79,7 +80,7 @@ def cli(debug: bool) -> None:
     """
 
 
-for command in (train, evaluate, summary, plot_model, feature_maps):
+for command in (train, evaluate, summary, plot_model, feature_maps, adopt):
     cli.add_command(command)
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 
-from cnncli.modelfile.contents import DIGEST, RefusedError, read_contents
+from cnncli.modelfile.contents import DIGEST, RefusedError
+from cnncli.modelfile.hdf5 import read_contents
 
 if TYPE_CHECKING:
     from tests.conftest import Cli

@@ -58,7 +58,14 @@ def start(folder: Path, arguments: list[str], stdout: Any) -> tuple[int, str]:
 
 
 def test_commands(cli: Cli) -> None:
-    assert COMMANDS == ["evaluate", "feature-maps", "plot-model", "summary", "train"]
+    assert COMMANDS == [
+        "adopt",
+        "evaluate",
+        "feature-maps",
+        "plot-model",
+        "summary",
+        "train",
+    ]
     listed = cli("--help").stdout.split("Commands:\n")[1]
     assert [line.split()[0] for line in listed.splitlines()] == COMMANDS
 

@@ -186,8 +186,9 @@ STORED: dict[str, tuple[Edit, str]] = {
     ),
     "a file of plain Keras": (
         lambda file: file.attrs.__delitem__("cnncli_config"),
-        "not written by cnncli: it carries no config; train a model with "
-        "'cnncli train'",
+        "a Keras model without cnncli's account of its classes and pixels; take it "
+        "over with: cnncli adopt model.h5 --classes NAME,NAME,... --divide-by 255 -o "
+        "adopted.h5",
     ),
     "another version, another form": (
         lambda file: [
@@ -219,7 +220,7 @@ def test_room_for_anything_else_is_refused(model: Path, cli: Cli) -> None:
 def test_the_reader_may_not_take_all_memory(model: Path) -> None:
     """What HDF5 allocates is limited, whatever a file makes it believe."""
     program = (
-        "from cnncli.modelfile.contents import _limit_process\n"
+        "from cnncli.modelfile.reader import _limit_process\n"
         "_limit_process(1000)\n"
         "bytes(2**30)\n"
     )

@@ -17,18 +17,19 @@ if TYPE_CHECKING:
     from cnncli.config.problems import KeyPath
 
 INPUT_NAME = "image"
-"""The name of the Keras model's input, which no layer may have."""
+"""The name of the Keras model's input."""
 
 LIMIT = 2**31
 """The most parameters a network may have, and the most values an activation."""
 
-_RESERVED = (INPUT_NAME, "top_level_model_weights")  # the second by Keras's .h5 format
+RESERVED = (INPUT_NAME, "top_level_model_weights")  # the second by Keras's .h5 format
+"""Names that no layer may have."""
 
 
 def check_network(
     layers: Sequence[Layer], image_shape: Shape, num_classes: int
 ) -> tuple[tuple[LayerRow, ...], list[Problem]]:
-    """Follow one image through a network as far as it gets.
+    """Follow one image through a network as far as it gets, and see what it ends in.
 
     Args:
         layers: Named layers, at least one.
@@ -36,11 +37,31 @@ def check_network(
         num_classes: How many probabilities the network must give.
 
     Returns:
-        A row for each layer up to the first that doesn't fit, and all problems found:
-        in that layer, in names, and in what the network ends in.
+        As ``follow_network`` does, with the problems also of names and of what the
+        network ends in.
+    """
+    problems = [*_name_problems(layers), *_softmax_problems(layers, num_classes)]
+    rows, found = follow_network(layers, image_shape)
+    problems += found
+    if len(rows) == len(layers):
+        problems += _output_problems(layers[-1], rows[-1], num_classes)
+    return rows, problems
+
+
+def follow_network(
+    layers: Sequence[Layer], image_shape: Shape
+) -> tuple[tuple[LayerRow, ...], list[Problem]]:
+    """Follow one image through a network as far as it gets.
+
+    Args:
+        layers: Named layers, at least one.
+        image_shape: (height, width, channels).
+
+    Returns:
+        A row for each layer up to the first that doesn't fit, and all that is wrong
+        with that one.
     """
     rows: list[LayerRow] = []
-    problems = [*_name_problems(layers), *_softmax_problems(layers, num_classes)]
     shape = image_shape
     for index, layer in enumerate(layers):
         found = [
@@ -51,12 +72,9 @@ def check_network(
             rows.append(trace_layer(index, layer, shape))
             found = list(_size_problems(layer, rows))
         if found:
-            return tuple(rows[:index]), problems + found
+            return tuple(rows[:index]), found
         shape = rows[-1].output_shape
-    return tuple(rows), [
-        *problems,
-        *_output_problems(layers[-1], rows[-1], num_classes),
-    ]
+    return tuple(rows), []
 
 
 def _problem(index: int, layer: Layer, what: str, key: str = "") -> Problem:
@@ -69,7 +87,7 @@ def _problem(index: int, layer: Layer, what: str, key: str = "") -> Problem:
 def _name_problems(layers: Sequence[Layer]) -> Iterator[Problem]:
     first: dict[str | None, int] = {}
     for index, layer in enumerate(layers):
-        if layer.name in _RESERVED:
+        if layer.name in RESERVED:
             what = "has a name that the model file needs for itself; choose another"
             yield _problem(index, layer, what, "name")
         elif layer.name in first:

@@ -12,6 +12,7 @@ from cnncli.architecture import LayerRow, Shape, trace_network
 from cnncli.errors import printable
 from cnncli.experiment.load import load_experiment
 from cnncli.modelfile.place import is_model, is_url
+from cnncli.system.terminal import say
 
 if TYPE_CHECKING:
     from cnncli.config import Config
@@ -62,8 +63,8 @@ def summarize(path: Path | None, overrides: tuple[str, ...] = ()) -> Summary:
     """Work out the layers of a config or of a trained model, without TensorFlow.
 
     Args:
-        path: A config, a model file or a run folder; without one, the documented
-            experiment.
+        path: A config, a run folder or a model file, also one that Keras saved;
+            without one, the documented experiment.
         overrides: ``key.path=value`` settings for a config.
 
     Raises:
@@ -75,13 +76,16 @@ def summarize(path: Path | None, overrides: tuple[str, ...] = ()) -> Summary:
     if path is None or not (is_url(path) or is_model(path)):
         experiment = load_experiment(path, overrides)
         return Summary(experiment.config, experiment.data.image_shape, experiment.rows)
-    from cnncli.modelfile.file import open_model
+    from cnncli.modelfile.file import ModelFile, open_any_model
 
     if overrides:
         raise click.UsageError(
             f"{printable(str(path))}: a trained model can't be changed with --set; "
             "give a config"
         )
-    saved = open_model(path)
+    saved = open_any_model(path)
+    if not isinstance(saved, ModelFile):
+        for note in saved.notes:
+            say(f"note: {note}")
     rows = trace_network(saved.config.model.layers, saved.image_shape)
     return Summary(saved.config, saved.image_shape, rows)

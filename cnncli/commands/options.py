@@ -23,6 +23,35 @@ class Share(click.FloatRange):
         return number
 
 
+class Numbers(click.ParamType[tuple[float, ...]]):
+    """One finite number, or several with commas between them.
+
+    Args:
+        positive: Whether each must be above 0.
+    """
+
+    name = "numbers"
+
+    def __init__(self, *, positive: bool = False) -> None:
+        self.positive = positive
+
+    def convert(self, value: Any, *where: Any) -> tuple[float, ...]:
+        """Return the numbers."""
+        try:
+            numbers = tuple(map(float, value.split(",")))
+        except ValueError:
+            numbers = (math.nan,)
+        kind = "positive number" if self.positive else "number"
+        if not all(math.isfinite(number) for number in numbers) or (
+            self.positive and min(numbers) <= 0
+        ):
+            self.fail(
+                f"{value!r} is not a {kind}, nor several with commas between them.",
+                *where,
+            )
+        return numbers
+
+
 file_path = click.Path(path_type=Path)
 
 set_option = click.option(

@@ -29,8 +29,8 @@ def plot_model(
 ) -> None:
     """Draw a network's layers with names, shapes and parameters.
 
-    Takes a config, a run folder or a model file; without one, the documented
-    experiment. Needs no Graphviz, except for PDF.
+    Takes a config, a run folder or a model file, also one that Keras saved; without
+    one, the documented experiment. Needs no Graphviz, except for PDF.
     """
     from cnncli.commands.network import summarize
     from cnncli.plots.layer_graph import draw_layer_graph

@@ -16,7 +16,13 @@ from cnncli.config.validation import validate
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["Config", "config_from_json", "config_to_json", "config_to_yaml"]
+__all__ = [
+    "Config",
+    "config_from_json",
+    "config_to_json",
+    "config_to_yaml",
+    "with_tuples",
+]
 
 
 def config_to_yaml(config: Config) -> str:
@@ -42,7 +48,7 @@ def config_from_json(text: str) -> Config:
         ValueError: The text isn't JSON, or not a config; the message is one line.
     """
     try:
-        config, problems = validate(Config, _to_tuples(json.loads(text)))
+        config, problems = validate(Config, with_tuples(json.loads(text)))
     except (ValueError, RecursionError) as error:
         raise ValueError("the config isn't JSON that can be read") from error
     if config is None:
@@ -65,11 +71,12 @@ def _plain_fields(model: BaseModel, without: str = "") -> dict[str, Any]:
     return {key: _to_plain(value) for key, value in model if key != without}
 
 
-def _to_tuples(value: Any) -> Any:
+def with_tuples(value: Any) -> Any:
+    """Return what JSON holds as a config has it, with tuples for lists."""
     if isinstance(value, list):
-        return tuple(_to_tuples(item) for item in value)
+        return tuple(with_tuples(item) for item in value)
     if isinstance(value, dict):
-        return {key: _to_tuples(item) for key, item in value.items()}
+        return {key: with_tuples(item) for key, item in value.items()}
     return value
 
 

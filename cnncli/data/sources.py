@@ -39,9 +39,16 @@ def find_source(config: SourceConfig) -> Source:
     return SOURCES[type(config)](config)
 
 
-def source_in(folder: Path, class_names: tuple[str, ...]) -> Source:
-    """Return the data source in a folder that no config describes."""
-    return IdxFolder(folder, class_names)
+def source_at(place: Path, class_names: tuple[str, ...]) -> SourceConfig:
+    """Return the data source that an option names, as a config does.
+
+    Args:
+        place: A folder, or "fashion-mnist" for the images inside the package.
+        class_names: The name of each class of a folder's.
+    """
+    if str(place) == FashionMNIST.tag() and not place.exists():
+        return FashionMNIST()
+    return Idx(path=str(place), classes=class_names)
 
 
 def expanded(path: str) -> Path:

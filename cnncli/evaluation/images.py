@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnncli.data.dataset import SplitName, load_split
-from cnncli.data.sources import find_source, source_in
+from cnncli.data.sources import find_source, source_at
 from cnncli.errors import DataError
 
 if TYPE_CHECKING:
@@ -24,19 +24,21 @@ def load_evaluation_images(
     Args:
         saved: The model.
         split: Which images of its own data set, if no folder is given.
-        folder: Another data set, whose test images are taken.
+        folder: Another data set, whose test images are taken; see ``source_at``.
 
     Returns:
         The images, and what to call them: the split, or "data" for a folder's.
 
     Raises:
-        DataError: The images can't be read, are of another size than the model's, or
-            have changed since it was trained.
+        DataError: The images can't be read, are of another size than the model's, have
+            changed since it was trained, or aren't known of an adopted model.
     """
     if folder is not None:
-        data = source_in(folder, saved.class_names).describe()
+        data = find_source(source_at(folder, saved.class_names)).describe()
         _check_fit(saved, data)
         return data.source.load("test"), "data"
+    if "train" not in saved.fingerprints:
+        _check_adopted(saved, split)
     data = find_source(saved.config.data.source).describe()
     _check_fit(saved, data)
     images, fingerprints = load_split(saved.config, data, split)
@@ -47,6 +49,20 @@ def load_evaluation_images(
                 "that the model was trained with; name other data with --data"
             )
     return images, split
+
+
+def _check_adopted(saved: ModelFile, split: SplitName) -> None:
+    """Refuse images of which an adopted model doesn't know whether they are its own."""
+    if split != "test":
+        raise DataError(
+            f"{saved.path}: the model was adopted, and which images it was trained on "
+            "isn't known; evaluate it on test images"
+        )
+    if not saved.fingerprints:
+        raise DataError(
+            f"{saved.path}: the model was adopted without data; name it when you adopt "
+            "it or evaluate it, with --data"
+        )
 
 
 def _check_fit(saved: ModelFile, data: DataInfo) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,8 +25,8 @@ from cnncli.config.problems import dotted, shortened
 from cnncli.config.validation import validate
 from cnncli.data.normalization import Normalization
 from cnncli.errors import ModelFileError
-from cnncli.modelfile.check import open_contents
-from cnncli.modelfile.contents import DIGEST, Contents, Weight, read_contents
+from cnncli.modelfile.check import MAX_PIXELS, open_contents
+from cnncli.modelfile.contents import CONFIG, DIGEST, Contents, Weight
 from cnncli.modelfile.kerasconfig import check_keras_config
 from cnncli.modelfile.place import find_model
 from cnncli.system.files import replacing
@@ -33,9 +34,10 @@ from cnncli.system.files import replacing
 if TYPE_CHECKING:
     import keras
 
+    from cnncli.modelfile.foreign import KerasModel
+
 _ROOM = 2**24
 """How many bytes a model file may have beside its weights."""
-_MOST_PIXELS = 2**26
 
 
 @dataclass(frozen=True)
@@ -82,12 +84,14 @@ def save_model(described: ModelFile, model: keras.Model) -> None:
     """
     import h5py
 
+    from cnncli.modelfile.hdf5 import read_contents
+
     with replacing(described.path) as temporary:
         model.save(temporary)
         with h5py.File(temporary, "r+") as file:
             del file["optimizer_weights"]
             file.attrs["cnncli_version"] = __version__
-            file.attrs["cnncli_config"] = config_to_json(described.config)
+            file.attrs[CONFIG] = config_to_json(described.config)
             file.attrs["cnncli_class_names"] = json.dumps(described.class_names)
             file.attrs["cnncli_image_shape"] = json.dumps(described.image_shape)
             normalization = json.dumps(described.normalization.to_dict())
@@ -109,8 +113,33 @@ def open_model(path: Path) -> ModelFile:
             isn't the one that the run's manifest describes, or its contents don't fit
             together.
     """
+    opened = open_any_model(path)
+    if isinstance(opened, ModelFile):
+        return opened
+    raise ModelFileError(
+        f"{opened.path}: a Keras model without cnncli's account of its classes and "
+        "pixels; take it over with: cnncli adopt "
+        f"{shlex.quote(str(path))} --classes NAME,NAME,... --divide-by 255 -o "
+        "adopted.h5"
+    )
+
+
+def open_any_model(path: Path) -> ModelFile | KerasModel:
+    """Read a model file of this program's or of Keras's, after checking it.
+
+    Args:
+        path: A run folder, or a model file.
+
+    Raises:
+        ModelFileError: As for ``open_model``, or of Keras's model something can't be
+            taken over.
+    """
     file_path = find_model(path)
     contents = open_contents(file_path)
+    if not contents.is_ours:
+        from cnncli.modelfile.foreign import understand_keras
+
+        return understand_keras(file_path, contents)
     try:
         model = _understand(file_path, contents)
         check_keras_config(contents, model.config, model.image_shape)
@@ -160,7 +189,7 @@ def _understand(path: Path, contents: Contents) -> ModelFile:
             weights don't fit it or each other.
         ModelFileError: The normalisation is damaged.
     """
-    config = config_from_json(contents.attributes["cnncli_config"])
+    config = config_from_json(contents.attributes[CONFIG])
     described = _describe(contents)
     normalization = Normalization.from_dict(contents.json("cnncli_normalization"))
     channels = described.image_shape[2]
@@ -169,7 +198,7 @@ def _understand(path: Path, contents: Contents) -> ModelFile:
             f"the normalisation is for {len(normalization.mean)} channels, but images "
             f"have {channels}"
         )
-    if math.prod(described.image_shape) > _MOST_PIXELS:
+    if math.prod(described.image_shape) > MAX_PIXELS:
         raise ValueError(f"images of shape {described.image_shape} are too large")
     if config.name is None:
         raise ValueError("the config has no name")

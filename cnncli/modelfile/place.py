@@ -49,6 +49,11 @@ def find_model(path: Path) -> Path:
             f"'{resume_command(path)}'"
         )
     if not has_model:
+        if (path / "saved_model.pb").exists():
+            raise ModelFileError(
+                f"{path}: a SavedModel of TensorFlow; save it with Keras, as one "
+                ".keras or .h5 file"
+            )
         what = "the run has lost its model" if is_run else "not a run folder"
         raise ModelFileError(f"{path}: {what}; it has no {MODEL_NAME}")
     return path / MODEL_NAME
