@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import math
+import random
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +21,8 @@ from hypothesis import strategies as st
 
 from cnncli.architecture import check_network
 from cnncli.cli import cli as group
+from cnncli.errors import ModelFileError
+from cnncli.modelfile.contents import Contents
 from cnncli.modelfile.foreign import understand_keras
 from cnncli.modelfile.hdf5 import read_contents
 from tests.model_edits import inside
@@ -522,6 +528,56 @@ def test_a_saved_model_of_tensorflow(cli: Cli) -> None:
         "error: saved: a SavedModel of TensorFlow; save it with Keras, as one .keras "
         "or .h5 file\n"
     )
+
+
+def places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the place of each value in what JSON holds."""
+    if place:
+        yield place
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from places(part, (*place, key))
+    elif isinstance(value, list):
+        for number, part in enumerate(value):
+            yield from places(part, (*place, number))
+
+
+STRANGE: tuple[Any, ...] = (
+    None,
+    True,
+    0,
+    -1,
+    1.5,
+    math.nan,
+    "",
+    "Conv2D",
+    [],
+    {},
+    [[1]],
+    10**30,
+)
+
+
+@pytest.mark.parametrize("name", ["course", "functional"])
+def test_strange_descriptions_are_refused_or_read(made: Path, name: str) -> None:
+    path = made / f"{name}.h5"
+    contents = read_contents(path)
+    description = contents.json("model_config")
+    everywhere = list(places(description))
+    read = 0
+    for seed in range(300):
+        draw = random.Random(seed)
+        changed = copy.deepcopy(description)
+        *outer, key = draw.choice(everywhere)
+        part = changed
+        for step in outer:
+            part = part[step]
+        part[key] = draw.choice(STRANGE)
+        attributes = {**contents.attributes, "model_config": json.dumps(changed)}
+        with suppress(ModelFileError):
+            understand_keras(path, Contents(attributes, contents.layers))
+            read += 1
+    assert 0 < read < 300
 
 
 @pytest.mark.parametrize("kind", ["h5", "keras"])

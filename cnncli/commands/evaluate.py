@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     "--data",
     type=file_path,
     metavar="DIR",
-    help="Evaluate the test images of another folder of IDX files, or of fashion-mnist, "
-    "which comes with this program.",
+    help="Evaluate the test images of another folder of IDX files, or of "
+    "fashion-mnist, which comes with this program.",
 )
 @click.option(
     "--fail-under",

@@ -22,8 +22,8 @@ def summary(
     """Print a network's layers: shapes, parameters, multiply-accumulates.
 
     Takes a config, a run folder or a model file, also one that Keras saved; without
-    one, the documented experiment. Parameters come with their arithmetic, for a convolution
-    (kernel height * kernel width * channels in + 1) * channels out. The
+    one, the documented experiment. Parameters come with their arithmetic, for a
+    convolution (kernel height * kernel width * channels in + 1) * channels out. The
     multiply-accumulates are those of convolutions and dense layers, for one image.
     """
     from cnncli.architecture.table import format_summary
