@@ -69,6 +69,12 @@ class GateError(CnncliError):
     exit_code = 7
 
 
+class PlatformError(CnncliError):
+    """The operating system lacks what the program needs."""
+
+    exit_code = 8
+
+
 class StoppedError(CnncliError):
     """A signal asked to stop, and what was trained so far is kept.
 

@@ -14,6 +14,7 @@ import os
 import resource
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -269,7 +270,10 @@ def _limit_process(size: int) -> None:
     ):
         _, most = resource.getrlimit(what)
         soft = limit if most == resource.RLIM_INFINITY else min(limit, most)
-        resource.setrlimit(what, (soft, most))
+        # Only macOS refuses: a process maps more there than it may be limited to. Then
+        # memory is bounded by the checks of what the file declares.
+        with suppress(ValueError):
+            resource.setrlimit(what, (soft, most))
 
 
 def main(path: Path) -> None:
