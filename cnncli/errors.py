@@ -45,6 +45,10 @@ class DataError(CnncliError):
     exit_code = 3
 
 
+class DataNotFoundError(DataError):
+    """A data set isn't in the folder in which it is looked for."""
+
+
 class ModelFileError(CnncliError):
     """A model file or run folder can't be read as one."""
 

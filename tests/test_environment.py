@@ -78,7 +78,9 @@ def test_working_folder_that_is_gone(tmp_path: Path) -> None:
     done = shell(tmp_path, f"{gone} cnncli summary --set '{setting}'; echo $?")
     assert (done.stdout, done.stderr) == (
         "3\n",
-        "error: x: can't list the folder: No such file or directory\n",
+        "error: x: can't list the folder: No such file or directory; "
+        "data.source.fashion-mnist.path says where it is: change that in the config, "
+        "or with --set data.source.fashion-mnist.path=FOLDER\n",
     )
 
 

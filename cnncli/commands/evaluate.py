@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cnncli.commands.options import Share, file_path, json_option, overwrite_option
+from cnncli.commands.options import (
+    Share,
+    data_option,
+    file_path,
+    json_option,
+    overwrite_option,
+)
 from cnncli.commands.started import backend_started
 from cnncli.errors import GateError, printable
 from cnncli.system.columns import aligned
@@ -27,12 +33,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Which images of the model's own data set.",
 )
-@click.option(
-    "--data",
-    type=file_path,
-    metavar="DIR",
-    help="Evaluate the test images of another folder of IDX files.",
-)
+@data_option
 @click.option(
     "--fail-under",
     type=Share(),

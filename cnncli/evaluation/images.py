@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cnncli.data.dataset import SplitName, load_split
 from cnncli.data.sources import find_source, source_in
-from cnncli.errors import DataError
+from cnncli.errors import DataError, DataNotFoundError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,7 @@ def load_evaluation_images(
         data = source_in(folder, saved.class_names).describe()
         _check_fit(saved, data)
         return data.source.load("test"), "data"
-    data = find_source(saved.config.data.source).describe()
+    data = _find_own_data(saved)
     _check_fit(saved, data)
     images, fingerprints = load_split(saved.config, data, split)
     for pool, fingerprint in fingerprints.items():
@@ -47,6 +47,24 @@ def load_evaluation_images(
                 "that the model was trained with; name other data with --data"
             )
     return images, split
+
+
+def _find_own_data(saved: ModelFile) -> DataInfo:
+    """Describe the data set that a model was trained with.
+
+    Raises:
+        DataError: It isn't there any more, or its files have wrong headers.
+    """
+    source = saved.config.data.source
+    try:
+        return find_source(source).describe()
+    except DataNotFoundError as error:
+        if source.path is None:  # it should be in the package
+            raise
+        raise DataError(
+            f"{error}; the model was trained with images that were there: put them "
+            "back, or name the folder of test images with --data"
+        ) from error
 
 
 def _check_fit(saved: ModelFile, data: DataInfo) -> None:

@@ -25,7 +25,7 @@ from cnncli.config.schema import (
 from cnncli.config.validation import validate
 from cnncli.data.counts import resolve_count
 from cnncli.data.sources import expanded, find_source
-from cnncli.errors import ConfigError, DataError
+from cnncli.errors import ConfigError, DataError, DataNotFoundError
 from cnncli.experiment.precision import resolved_precision
 from cnncli.system.processor import available_threads
 
@@ -79,7 +79,7 @@ def load_experiment(path: Path | None, overrides: Sequence[str] = ()) -> Experim
         problems += _clipping_problems(parts.training)
     if parts.source:
         try:
-            data = find_source(parts.source).describe()
+            data = _find_data(parts.source)
         except DataError:
             if not problems:
                 raise
@@ -92,6 +92,24 @@ def load_experiment(path: Path | None, overrides: Sequence[str] = ()) -> Experim
     if problems or config is None or data is None:
         raise ConfigError(*document.lines(problems))
     return Experiment(_resolved(config, path), data, rows)
+
+
+def _find_data(source: Source) -> DataInfo:
+    """Describe a config's data set.
+
+    Raises:
+        DataError: It isn't there, or its files have wrong headers.
+    """
+    try:
+        return find_source(source).describe()
+    except DataNotFoundError as error:
+        if source.path is None:  # it should be in the package
+            raise
+        key = f"data.source.{source.type}.path"
+        raise DataError(
+            f"{error}; {key} says where it is: change that in the config, or with "
+            f"--set {key}=FOLDER"
+        ) from error
 
 
 class _Parts(NamedTuple):
