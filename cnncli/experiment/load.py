@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncli.architecture import LayerRow, check_network
 from cnncli.config.document import read_document
-from cnncli.config.overrides import override
+from cnncli.config.overrides import attributed, override
 from cnncli.config.problems import KeyPath, Problem
 from cnncli.config.schema import (
     Best,
@@ -70,6 +70,7 @@ def load_experiment(path: Path | None, overrides: Sequence[str] = ()) -> Experim
     path = path or shipped_config("fashion-mnist")
     document = override(read_document(path), overrides)
     config, problems = validate(Config, document.value)
+    problems = attributed(document, problems)
     parts = _parts_of(config) if config else _valid_parts(document.value)
     problems += document.problems
     data: DataInfo | None = None
