@@ -75,7 +75,20 @@ def test_validation_equals_the_last_row_of_the_history(run: Path, cli: Cli) -> N
 @pytest.mark.usefixtures("undrawn")
 def test_train_split_has_the_training_images(run: Path, cli: Cli) -> None:
     result = cli("evaluate", str(run), "--split", "train", "--json")
-    assert json.loads(result.stdout)["images"] == 300
+    printed = json.loads(result.stdout)
+    assert printed["images"] == 300
+    last = (run / "history.csv").read_text().splitlines()[-1].split(",")
+    assert printed["loss"] != float(last[1])
+    text = cli("evaluate", str(run), "--split", "train").stdout
+    figures, scores = text.split("class ", 1)
+    assert figures.endswith(
+        "\n"
+        "The last line of history.csv differs: it is a mean over an epoch in which the "
+        "weights\n"
+        "changed, and in which Dropout, random layers and batch statistics were at "
+        "work.\n\n"
+    )
+    assert "history.csv" not in scores
 
 
 @pytest.mark.usefixtures("undrawn")

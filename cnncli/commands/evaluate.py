@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from cnncli.evaluation.evaluate import Evaluation
 
 
+_HISTORY_DIFFERS = """\
+The last line of history.csv differs: it is a mean over an epoch in which the weights
+changed, and in which Dropout, random layers and batch statistics were at work.
+"""
+
+
 @click.command()
 @click.argument("model", type=file_path)
 @click.option(
@@ -96,6 +102,7 @@ def format_evaluation(result: Evaluation, folder: Path) -> str:
     """Return an evaluation as text, ending with the two lines of the course text."""
     from cnncli.evaluation.scores import course_lines
 
+    note = _HISTORY_DIFFERS if result.split == "train" else ""
     low, high = result.interval
     figures = [(name, f"{value:.4f}") for name, value in result.measures.items()]
     figures.append(("95 % interval of the accuracy", f"{low:.4f} to {high:.4f}"))
@@ -111,7 +118,7 @@ def format_evaluation(result: Evaluation, folder: Path) -> str:
         for score in result.classes
     ]
     return (
-        f"{aligned(figures)}\n\n"
+        f"{aligned(figures)}\n{note}\n"
         f"{aligned(scores, right=(1, 2, 3, 4))}\n\n"
         f"files in {folder}\n"
         f"{course_lines(result.correct, result.incorrect)}"
