@@ -85,8 +85,8 @@ def test_train_split_has_the_training_images(run: Path, cli: Cli) -> None:
         "\n"
         "The last line of history.csv differs: it is a mean over an epoch in which the "
         "weights\n"
-        "changed, and in which Dropout, random layers and batch statistics were at "
-        "work.\n\n"
+        "changed, with Dropout, random layers and batch statistics where the network "
+        "has them.\n\n"
     )
     assert "history.csv" not in scores
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _HISTORY_DIFFERS = """\
 The last line of history.csv differs: it is a mean over an epoch in which the weights
-changed, and in which Dropout, random layers and batch statistics were at work.
+changed, with Dropout, random layers and batch statistics where the network has them.
 """
 
 
