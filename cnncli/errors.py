@@ -45,6 +45,10 @@ class DataError(CnncliError):
     exit_code = 3
 
 
+class DataNotFoundError(DataError):
+    """A data set isn't in the folder in which it is looked for."""
+
+
 class ModelFileError(CnncliError):
     """A model file or run folder can't be read as one."""
 
@@ -67,6 +71,12 @@ class GateError(CnncliError):
     """A gate such as ``--fail-under`` is not met."""
 
     exit_code = 7
+
+
+class PlatformError(CnncliError):
+    """The operating system lacks what the program needs."""
+
+    exit_code = 8
 
 
 class StoppedError(CnncliError):

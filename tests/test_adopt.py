@@ -246,9 +246,7 @@ def test_what_an_adopted_model_does_not_know(
     cli(*ADOPT, "--divide-by", "255")
     lacking = "adopted.h5: the model was adopted without data; "
     result = cli("evaluate", "adopted.h5", exit_code=3)
-    assert result.stderr == (
-        f"error: {lacking}name it when you adopt it or evaluate it, with --data\n"
-    )
+    assert result.stderr == (f"error: {lacking}name it with --data\n")
     assert cli("evaluate", "adopted.h5", "--data", "toys", "--json").exit_code == 0
     cli(*ADOPT, "--divide-by", "255", "--data", "toys", "--overwrite")
     result = cli("evaluate", "adopted.h5", "--split", "train", exit_code=3)

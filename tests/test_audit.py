@@ -20,11 +20,18 @@ if TYPE_CHECKING:
 CLASSES = ("cat", "dog", "owl")
 
 
-def images(first: int, labels: list[int]) -> Images:
-    """Return images of one pixel each, with values from ``first`` on."""
+SORTED = "; the labels are sorted; data.split.method: stratified mixes them"
+
+
+def images(first: int, labels: list[int], start: int = 0) -> Images:
+    """Return images of one pixel each, with values from ``first`` on.
+
+    They are a pool's, from the position ``start`` on.
+    """
     count = len(labels)
     pixels = np.arange(first, first + count, dtype=np.uint8).reshape(count, 1, 1, 1)
-    return Images(pixels, np.array(labels, np.uint8), np.arange(count))
+    indices = np.arange(start, start + count)
+    return Images(pixels, np.array(labels, np.uint8), indices)
 
 
 def splits(train: Images, validation: Images, test: Images) -> Splits:
@@ -36,12 +43,36 @@ def splits(train: Images, validation: Images, test: Images) -> Splits:
     [
         (images(0, [0, 1, 2]), images(10, [2, 1, 0]), images(20, [0]), []),
         (
-            images(0, [0, 2]),
+            images(0, [0, 2, 0]),
             images(10, [2]),
             images(20, [0]),
             [
                 "no training image is of the class 'dog'",
                 "no validation image is of the class 'cat' or 'dog'",
+            ],
+        ),
+        (
+            images(0, [2, 2, 0]),
+            images(10, [0, 1], start=3),
+            images(20, [0]),
+            [
+                f"no training image is of the class 'dog'{SORTED}",
+                f"no validation image is of the class 'owl'{SORTED}",
+            ],
+        ),
+        (
+            images(0, [0, 1, 2]),
+            images(10, [2, 2], start=3),
+            images(20, [0]),
+            [f"no validation image is of the class 'cat' or 'dog'{SORTED}"],
+        ),
+        (
+            images(0, [0, 0, 1]),
+            images(10, [0, 0]),
+            images(20, [0]),
+            [
+                f"no training image is of the class 'owl'{SORTED}",
+                "no validation image is of the class 'dog' or 'owl'",
             ],
         ),
         (
@@ -65,7 +96,15 @@ def splits(train: Images, validation: Images, test: Images) -> Splits:
             ],
         ),
     ],
-    ids=["nothing", "absent classes", "validation seen", "training seen"],
+    ids=[
+        "nothing",
+        "absent classes",
+        "sorted",
+        "sorted, all classes trained",
+        "sorted, validated by test images",
+        "validation seen",
+        "training seen",
+    ],
 )
 def test_suspicions(
     train: Images, validation: Images, test: Images, expected: list[str]
@@ -76,7 +115,7 @@ def test_suspicions(
 def test_many_absent_classes_are_counted() -> None:
     names = tuple(f"c{n}" for n in range(20))
     every = images(0, list(range(20)))
-    found = suspicions(splits(images(50, [0, 1]), every, images(100, [0])), names)
+    found = suspicions(splits(images(50, [0, 1, 0]), every, images(100, [0])), names)
     assert list(found) == [
         "no training image is of the class 'c2' or 'c3' or 'c4' or 'c5' or 'c6' or 13 "
         "more"

@@ -165,12 +165,19 @@ def test_unreadable_file(cli: Cli) -> None:
     assert result.stderr == f"/proc/self/mem: {expected}\n"
 
 
+ELSEWHERE = (
+    "data.source.fashion-mnist.path says where it is: change that in the config, or "
+    "with --set data.source.fashion-mnist.path=FOLDER"
+)
+
+
 @pytest.mark.parametrize(
     ("path", "stderr"),
     [
         (
             "nowhere",
-            "error: nowhere: can't list the folder: No such file or directory\n",
+            "error: nowhere: can't list the folder: No such file or directory; "
+            f"{ELSEWHERE}\n",
         ),
         (
             "~nosuchuser/images",
@@ -181,9 +188,13 @@ def test_unreadable_file(cli: Cli) -> None:
             ".",
             "error: .: expected the four IDX files of a data set, each plain or with "
             ".gz; missing: train-images-idx3-ubyte, train-labels-idx1-ubyte, "
-            "t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte\n",
+            f"t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte; {ELSEWHERE}\n",
         ),
-        ("x" * 300, f"error: {'x' * 300}: can't list the folder: File name too long\n"),
+        (
+            "x" * 300,
+            f"error: {'x' * 300}: can't list the folder: File name too long; "
+            f"{ELSEWHERE}\n",
+        ),
     ],
     ids=["missing", "unknown user", "empty", "long"],
 )

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -78,7 +82,9 @@ def test_working_folder_that_is_gone(tmp_path: Path) -> None:
     done = shell(tmp_path, f"{gone} cnncli summary --set '{setting}'; echo $?")
     assert (done.stdout, done.stderr) == (
         "3\n",
-        "error: x: can't list the folder: No such file or directory\n",
+        "error: x: can't list the folder: No such file or directory; "
+        "data.source.fashion-mnist.path says where it is: change that in the config, "
+        "or with --set data.source.fashion-mnist.path=FOLDER\n",
     )
 
 
@@ -105,6 +111,67 @@ def test_traceback_that_cannot_be_saved(tmp_path: Path) -> None:
     )
 
 
+def test_files_here_that_are_named_like_libraries(model: Path) -> None:
+    """Neither the program nor its reader of models imports from the working folder."""
+    for name in ("h5py", "json", "keras", "pydot", "random", "resource"):
+        Path(f"{name}.py").write_text("raise SystemExit('imported from here')\n")
+    Path("bin").mkdir()
+    Path("bin/start").write_text("from cnncli.__main__ import main; main()\n")
+    start = f"{sys.executable} bin/start"
+    command = f"{start} summary {model} | tail -n 1; {start} plot-model -o net.png"
+    done = shell(Path(), command)
+    assert (done.stdout, done.stderr) == (
+        "170 of the parameters are trained\nnet.png\n",
+        "",
+    )
+
+
+class Terminal:
+    """A terminal that nobody sits at.
+
+    Attributes:
+        end: The descriptor for a process to write to.
+    """
+
+    def __init__(self) -> None:
+        self._reading, self.end = pty.openpty()
+
+    def shown(self) -> str:
+        """Return all that was written, once every process has closed its end."""
+        os.close(self.end)
+        shown = b""
+        with suppress(OSError):  # that is how Linux tells the end
+            while chunk := os.read(self._reading, 65_536):
+                shown += chunk
+        os.close(self._reading)
+        return shown.decode("latin-1")
+
+
+@pytest.mark.slow
+def test_terminal_without_colours_or_the_characters_of_a_bar(tmp_path: Path) -> None:
+    """The bar is drawn with what latin-1 has, and stdout gets one JSON object."""
+    (tmp_path / "tiny.yaml").write_text(CONFIG)
+    out, err = Terminal(), Terminal()
+    command = [sys.executable, "-m", "cnncli", "train", "tiny.yaml", "--json"]
+    variables = {"NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "200", "LC_ALL": "C"}
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, **variables, "PYTHONIOENCODING": "latin-1"},
+        stdin=subprocess.DEVNULL,
+        stdout=out.end,
+        stderr=err.end,
+    ) as process:
+        readers = ThreadPoolExecutor()
+        bar, printed = readers.submit(err.shown), readers.submit(out.shown)
+    assert process.returncode == 0
+    assert json.loads(printed.result())["epochs"] == 2
+    assert re.search(r"epoch 2/2  [\d.]+ s  loss ", bar.result())
+    assert "-----" in bar.result()
+    assert bar.result().isascii()
+    assert not re.search(r"\x1b\[[\d;]*m", bar.result())
+
+
 @pytest.mark.slow
 def test_hostile_surroundings_change_nothing(tmp_path: Path) -> None:
     """Nobody else's settings are read, none are left, nothing is said of it."""
@@ -119,6 +186,7 @@ def test_hostile_surroundings_change_nothing(tmp_path: Path) -> None:
         HOME=str(tmp_path / "home"),
         COLUMNS="20",
         KERAS_BACKEND="torch",
+        TF_USE_LEGACY_KERAS="1",
         PYTHONWARNINGS="error",
         TERM="dumb",
         TMPDIR="/nonexistent",
@@ -127,6 +195,8 @@ def test_hostile_surroundings_change_nothing(tmp_path: Path) -> None:
     assert hostile.stderr == done.stderr == ""
     printed = [json.loads(text.stdout)["history"] for text in (done, hostile)]
     assert printed[0] == printed[1]
+    plain, other = (tmp_path / run / "predictions.csv" for run in ("plain", "hostile"))
+    assert plain.read_bytes() == other.read_bytes()
     assert [path.name for path in keras_home.iterdir()] == ["keras.json"]
 
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.tiny import without_pictures
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
@@ -70,7 +75,20 @@ def test_validation_equals_the_last_row_of_the_history(run: Path, cli: Cli) -> N
 @pytest.mark.usefixtures("undrawn")
 def test_train_split_has_the_training_images(run: Path, cli: Cli) -> None:
     result = cli("evaluate", str(run), "--split", "train", "--json")
-    assert json.loads(result.stdout)["images"] == 300
+    printed = json.loads(result.stdout)
+    assert printed["images"] == 300
+    last = (run / "history.csv").read_text().splitlines()[-1].split(",")
+    assert printed["loss"] != float(last[1])
+    text = cli("evaluate", str(run), "--split", "train").stdout
+    figures, scores = text.split("class ", 1)
+    assert figures.endswith(
+        "\n"
+        "The last line of history.csv differs: it is a mean over an epoch in which the "
+        "weights\n"
+        "changed, with Dropout, random layers and batch statistics where the network "
+        "has them.\n\n"
+    )
+    assert "history.csv" not in scores
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -102,25 +120,81 @@ def test_data_of_another_size_is_refused(run: Path, cli: Cli) -> None:
     )
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_changed_data_is_refused(tmp_path: Path, cli: Cli) -> None:
-    folder = Path("digits").absolute()
-    write_idx_folder(folder)
-    Path("digits.yaml").write_text(
-        f"data:\n  source: {{idx: {{path: {folder}, classes: [even, odd]}}}}\n"
+@pytest.fixture(scope="module")
+def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train on a folder of images; return the folder in which both are."""
+    from cnncli.cli import cli as group
+
+    folder = tmp_path_factory.mktemp("digits")
+    write_idx_folder(folder / "digits")
+    (folder / "digits.yaml").write_text(
+        "data:\n  source: {idx: {path: digits, classes: [even, odd]}}\n"
         "  split: {train: 20, validation: 10}\n"
         "model:\n  layers:\n    - Flatten\n"
         "    - Dense: {units: 2, activation: softmax}\n"
         "training: {epochs: 1}\n"
     )
-    cli("train", "digits.yaml", "-q")
+    with chdir(folder), without_pictures():
+        result = CliRunner().invoke(group, ["train", "digits.yaml", "-q"])
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+@pytest.fixture
+def digits(digits_run: Path, cli: Cli) -> Path:
+    """Copy that run and its images to here; return where it looks for them."""
+    shutil.copytree(digits_run, ".", dirs_exist_ok=True)
+    return digits_run / "digits"
+
+
+@contextmanager
+def elsewhere(folder: Path) -> Iterator[None]:
+    """Have a folder away for a while."""
+    away = folder.rename(folder.with_name("away"))
+    yield
+    away.rename(folder)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_changed_data_is_refused(digits: Path, cli: Cli) -> None:
     cli("evaluate", "runs/digits")
-    write_idx_folder(folder, seed=2)
-    result = cli("evaluate", "runs/digits", exit_code=3)
+    with elsewhere(digits):
+        write_idx_folder(digits, seed=2)
+        result = cli("evaluate", "runs/digits", exit_code=3)
+        shutil.rmtree(digits)
     assert result.stderr == (
-        f"error: {folder}: the test images are not those that the model was trained "
+        f"error: {digits}: the test images are not those that the model was trained "
         "with; name other data with --data\n"
     )
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("command", ["evaluate", "feature-maps"])
+def test_moved_data_is_named_with_an_option(
+    command: str, digits: Path, cli: Cli
+) -> None:
+    with elsewhere(digits):
+        result = cli(command, "runs/digits", exit_code=3)
+        assert result.stderr == (
+            f"error: {digits}: can't list the folder: No such file or directory; the "
+            "model was trained with images that were there: put them back, or name "
+            "the folder of test images with --data\n"
+        )
+        cli(command, "runs/digits", "--data", "digits")
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_run_goes_on_with_moved_data(digits: Path, cli: Cli) -> None:
+    options = ("train", "digits.yaml", "-q", "--resume", "--set=training.epochs=2")
+    moved = f"--set=data.source.idx.path={Path('digits').absolute()}"
+    with elsewhere(digits):
+        cli(*options, moved)
+    cli("train", "digits.yaml", "-q", options[-1], "--out=whole")
+    history, whole = (Path(run, "history.csv") for run in ("runs/digits", "whole"))
+    assert history.read_bytes() == whole.read_bytes()
+    write_idx_folder(Path("digits"), seed=2)
+    result = cli(*options[:-1], "--set=training.epochs=3", moved, exit_code=2)
+    assert result.stderr.startswith('runs/digits: train: the run has "')
 
 
 def write_idx_folder(folder: Path, *, height: int = 28, seed: int = 1) -> None:

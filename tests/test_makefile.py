@@ -106,3 +106,35 @@ def test_a_config_with_a_blank_is_refused_in_one_line(tmp_path: Path) -> None:
         "CONFIG='my configs/c.yaml': make splits paths at blanks; type cnncli train "
         "'my configs/c.yaml'.  Stop.\n"
     )
+
+
+def test_a_half_made_environment_is_made_whole(tmp_path: Path) -> None:
+    """With a Python that makes environments in which pip and cnncli do nothing."""
+    environment, python = tmp_path / "venv", tmp_path / "python"
+    environment.mkdir()
+    (environment / "left-over").touch()
+    python.write_text(
+        "#!/bin/sh\n"
+        '[ "$1" = -m ] || exit 0\n'
+        'mkdir -p "$3/bin"\n'
+        'for name in pip cnncli; do printf "#!/bin/sh\\necho $name \\$*\\n"'
+        ' > "$3/bin/$name"; chmod +x "$3/bin/$name"; done\n'
+    )
+    python.chmod(0o755)
+
+    def summary(program: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["make", "-s", "summary", f"VENV={environment}", f"PYTHON={program}"],
+            cwd=ROOT,
+            env={**os.environ, "MAKEFLAGS": ""},
+            capture_output=True,
+            check=False,
+            text=True,
+        )
+
+    assert summary("false").returncode == 2
+    made = summary(python)
+    assert made.stdout == (
+        "pip install --quiet --editable .\ncnncli summary configs/fashion-mnist.yaml\n"
+    )
+    assert summary("false").stdout == "cnncli summary configs/fashion-mnist.yaml\n"

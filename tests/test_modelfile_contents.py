@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -215,6 +216,15 @@ def test_room_for_anything_else_is_refused(model: Path, cli: Cli) -> None:
         f"error: model.h5: {WRONG}it has {size:,} bytes, more than the 16,777,896 that "
         "its network needs\n"
     )
+
+
+def test_a_lock_keeps_nobody_from_reading(model: Path, cli: Cli) -> None:
+    """HDF5 would wait for no lock, but fail: one of another program, or on NFS."""
+    with model.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        cli("summary", "model.h5")
+        with pytest.raises(BlockingIOError):
+            h5py.File(model, locking=True)
 
 
 def test_the_reader_may_not_take_all_memory(model: Path) -> None:

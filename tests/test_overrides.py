@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 
+from cnncli.cli import cli as group
 from cnncli.config.document import parse_document
 from cnncli.config.overrides import override
 from cnncli.errors import ConfigError
@@ -129,8 +132,9 @@ def test_the_command_line_beats_the_file_and_the_file_the_defaults(
         ),
         (
             ["training.optimizer.SGD.momentum=0.9"],
-            "bad.yaml:8:3: training.optimizer: must be one name with its arguments, "
-            "got 'Adam' and 'SGD'\n",
+            "--set training.optimizer.SGD.momentum=0.9: training.optimizer: must be "
+            "one name with its arguments, got 'Adam' and 'SGD'; to replace 'Adam': "
+            "--set 'training.optimizer={SGD: {momentum: 0.9}}'\n",
         ),
         (
             ["training.optimizer.Adam.learning_rate=fast"],
@@ -207,6 +211,113 @@ def test_refused(settings: list[str], stderr: str, cli: Cli) -> None:
     options = [word for setting in settings for word in ("--set", setting)]
     result = cli("summary", "bad.yaml", *options, exit_code=2)
     assert (result.stdout, result.stderr) == ("", stderr)
+
+
+TWO = "must be one name with its arguments, got"
+
+
+@pytest.mark.parametrize(
+    ("settings", "path", "rest"),
+    [
+        (
+            ["data.source.idx.path=x y"],
+            "data.source",
+            "'fashion-mnist' and 'idx'; to replace 'fashion-mnist': "
+            "--set 'data.source={idx: {path: x y}}'",
+        ),
+        (
+            ["data.normalization.standardize="],
+            "data.normalization",
+            "'divide' and 'standardize'; to replace 'divide': "
+            "--set data.normalization=standardize",
+        ),
+        (
+            ["training.optimizer.SGD.momentum=0.9", "training.optimizer.SGD.rho=1e-3"],
+            "training.optimizer",
+            "'Adam' and 'SGD'; to replace 'Adam': "
+            "--set 'training.optimizer={SGD: {momentum: 0.9, rho: 0.001}}'",
+        ),
+        (
+            ["training.schedule.StepDecay.epochs=3"],
+            "training.schedule",
+            "'CosineDecay' and 'StepDecay'; to replace 'CosineDecay': "
+            "--set 'training.schedule={StepDecay: {epochs: 3}}'",
+        ),
+        (
+            ["training.loss.categorical_crossentropy.label_smoothing=0.1"],
+            "training.loss",
+            "'sparse_categorical_crossentropy' and 'categorical_crossentropy'; to "
+            "replace 'sparse_categorical_crossentropy': "
+            "--set 'training.loss={categorical_crossentropy: {label_smoothing: 0.1}}'",
+        ),
+        (
+            ["training.weights.best.monitor=val_loss"],
+            "training.weights",
+            "'last' and 'best'; to replace 'last': "
+            "--set 'training.weights={best: {monitor: val_loss}}'",
+        ),
+        (
+            ["model.layers.0.Dense.units=3"],
+            "model.layers.0",
+            "'Conv2D' and 'Dense'; to replace 'Conv2D': "
+            "--set 'model.layers.0={Dense: {units: 3}}'",
+        ),
+        (
+            ["model.layers.1.Conv2D.kernel_size=[3, 3]"],
+            "model.layers.1",
+            "'Flatten' and 'Conv2D'; to replace 'Flatten': "
+            "--set 'model.layers.1={Conv2D: {kernel_size: [3, 3]}}'",
+        ),
+        (
+            ["model.layers.0.padding=same"],
+            "model.layers.0",
+            "'Conv2D' and 'padding'; an argument goes behind its name: "
+            "--set model.layers.0.Conv2D.padding=same",
+        ),
+        (
+            ["training.optimizer.learning_rate=0.1"],
+            "training.optimizer",
+            "'Adam' and 'learning_rate'; an argument goes behind its name: "
+            "--set training.optimizer.Adam.learning_rate=0.1",
+        ),
+        (
+            ["training.optimizer.AdmW.beta_1=0.8"],
+            "training.optimizer",
+            "'Adam' and 'AdmW'; 'AdmW' is not one of RMSprop, Adam, AdamW, SGD; did "
+            "you mean 'AdamW'?",
+        ),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_name_beside_another_is_the_option_s_fault(
+    settings: list[str], path: str, rest: str, cli: Cli
+) -> None:
+    """It says what to type, and that is accepted, as far as names go."""
+    Path("bad.yaml").write_text(
+        "data: {source: fashion-mnist, normalization: {divide: {by: 2}}}\n"
+        + CONFIG
+        + "  schedule: {CosineDecay: {alpha: 0.1}}\n"
+        "  loss: sparse_categorical_crossentropy\n"
+        "  weights: {last: {}}\n"
+    )
+    options = [word for setting in settings for word in ("--set", setting)]
+    result = cli("summary", "bad.yaml", *options, exit_code=2)
+    assert result.stderr == f"--set {settings[0]}: {path}: {TWO} {rest}\n"
+    _, found, typed = rest.partition(": --set ")
+    if found:
+        result = CliRunner().invoke(
+            group, ["summary", "bad.yaml", "--set", *shlex.split(typed)]
+        )
+        assert TWO not in result.output
+
+
+def test_two_names_in_one_option_are_not_taken_apart(cli: Cli) -> None:
+    Path("bad.yaml").write_text(CONFIG)
+    setting = "training.optimizer={Adam: {}, SGD: {}}"
+    result = cli("summary", "bad.yaml", "--set", setting, exit_code=2)
+    assert result.stderr == (
+        f"--set {setting}: training.optimizer: {TWO} 'Adam' and 'SGD'\n"
+    )
 
 
 def test_problems_of_the_file_come_first() -> None:

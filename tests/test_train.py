@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.builders import CONFIG as DATA_CONFIG
+from tests.builders import dataset
 from tests.tiny import train_tiny
 
 if TYPE_CHECKING:
@@ -86,6 +88,25 @@ def test_predictions_agree_with_the_counts(finished: Path) -> None:
     assert sum(row[i] for i, row in enumerate(metrics["confusion_matrix"])) == correct
 
 
+def test_true_classes_are_those_of_the_label_file(finished: Path) -> None:
+    from cnncli.data.formats.idx import read_idx
+    from cnncli.data.sources import EMBEDDED_FOLDER, FASHION_MNIST_CLASSES
+
+    path = EMBEDDED_FOLDER / "t10k-labels-idx1-ubyte.gz"
+    _, labels = read_idx(path, dimensions=1)
+    with (finished / "predictions.csv").open() as file:
+        true = [row["true"] for row in csv.DictReader(file)]
+    assert true == [FASHION_MNIST_CLASSES[label] for label in labels]
+
+
+def test_numbers_are_written_plainly(finished: Path) -> None:
+    """Not as NumPy 2 spells them, such as np.float64(0.5)."""
+    texts = [path for path in finished.iterdir() if path.suffix not in (".h5", ".png")]
+    assert len(texts) == len(RUN_FILES) - 3
+    for path in texts:
+        assert b"np." not in path.read_bytes(), path.name
+
+
 def test_model_loads_in_plain_keras_and_can_go_on(finished: Path) -> None:
     import keras
     import numpy as np
@@ -98,6 +119,33 @@ def test_model_loads_in_plain_keras_and_can_go_on(finished: Path) -> None:
     history = model.fit(images, labels, verbose=0).history
     assert loss > 0
     assert history["loss"][0] > 0
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_plain_keras_predicts_the_same_with_other_convolutions(cli: Cli) -> None:
+    import keras
+    import numpy as np
+
+    dataset("data")
+    Path("good.yaml").write_text(
+        DATA_CONFIG.replace(
+            "[Flatten,",
+            "[RandomFlip, DepthwiseConv2D: {kernel_size: 2}, "
+            "SeparableConv2D: {filters: 2, kernel_size: 2}, Flatten,",
+        )
+    )
+    cli("train", "good.yaml", "-q")
+    model = keras.models.load_model("runs/good/model.h5")
+    images = np.repeat(np.arange(100, 112), 16).reshape(12, 4, 4, 1) / 255
+    probabilities = model.predict(images, verbose=0)
+    with Path("runs/good/predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    classes = ("cat", "dog", "owl")
+    predicted = [classes[number] for number in probabilities.argmax(axis=1)]
+    assert predicted == [row["predicted"] for row in rows]
+    highest = [float(row["probability"]) for row in rows]
+    assert probabilities.max(axis=1) == pytest.approx(highest, rel=1e-5)
+    model.fit(images, np.arange(12) % 3, verbose=0)
 
 
 def test_model_carries_what_it_needs(finished: Path) -> None:
@@ -304,3 +352,26 @@ def test_batch_normalization_trains_in_one_part(config: str, cli: Cli) -> None:
     manifest = json.loads(Path("runs/tiny/manifest.json").read_text())
     assert manifest["batch_parts"] == 1
     cli("evaluate", "runs/tiny")
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("batch_size", [32, 1000], ids=["last of 1", "larger"])
+def test_every_image_counts_once_whatever_the_batches(
+    batch_size: int, config: str, cli: Cli
+) -> None:
+    """33 images: a last batch of one, or one batch that is not full."""
+    result = cli(
+        "train",
+        config,
+        "-q",
+        "--json",
+        "--set=data.split.train=33",
+        f"--set=training.batch_size={batch_size}",
+        "--set=model.layers.1={BatchNormalization: {name: norm}}",
+    )
+    printed = json.loads(result.stdout)
+    for row in printed["history"]:
+        correct = row["accuracy"] * 33
+        assert correct == pytest.approx(round(correct), abs=1e-5)
+        assert row["loss"] > 0
+    assert printed["evaluation"]["loss"] > 0

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cnncli.commands.options import Share, file_path, json_option, overwrite_option
+from cnncli.commands.options import (
+    Share,
+    data_option,
+    file_path,
+    json_option,
+    overwrite_option,
+)
 from cnncli.commands.started import backend_started
 from cnncli.errors import GateError, printable
 from cnncli.system.columns import aligned
@@ -16,6 +22,12 @@ from cnncli.system.columns import aligned
 if TYPE_CHECKING:
     from cnncli.data.dataset import SplitName
     from cnncli.evaluation.evaluate import Evaluation
+
+
+_HISTORY_DIFFERS = """\
+The last line of history.csv differs: it is a mean over an epoch in which the weights
+changed, with Dropout, random layers and batch statistics where the network has them.
+"""
 
 
 @click.command()
@@ -27,13 +39,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Which images of the model's own data set.",
 )
-@click.option(
-    "--data",
-    type=file_path,
-    metavar="DIR",
-    help="Evaluate the test images of another folder of IDX files, or of "
-    "fashion-mnist, which comes with this program.",
-)
+@data_option
 @click.option(
     "--fail-under",
     type=Share(),
@@ -96,6 +102,7 @@ def format_evaluation(result: Evaluation, folder: Path) -> str:
     """Return an evaluation as text, ending with the two lines of the course text."""
     from cnncli.evaluation.scores import course_lines
 
+    note = _HISTORY_DIFFERS if result.split == "train" else ""
     low, high = result.interval
     figures = [(name, f"{value:.4f}") for name, value in result.measures.items()]
     figures.append(("95 % interval of the accuracy", f"{low:.4f} to {high:.4f}"))
@@ -111,7 +118,7 @@ def format_evaluation(result: Evaluation, folder: Path) -> str:
         for score in result.classes
     ]
     return (
-        f"{aligned(figures)}\n\n"
+        f"{aligned(figures)}\n{note}\n"
         f"{aligned(scores, right=(1, 2, 3, 4))}\n\n"
         f"files in {folder}\n"
         f"{course_lines(result.correct, result.incorrect)}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cnncli.commands.options import file_path, overwrite_option
+from cnncli.commands.options import data_option, file_path, overwrite_option
 from cnncli.commands.started import backend_started
 from cnncli.system.columns import aligned
 from cnncli.system.terminal import say
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Number of the test image, from 0.  [default: 0]",
 )
+@data_option
 @click.option("--image", type=file_path, metavar="FILE", help="An image file instead.")
 @click.option(
     "-o",
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 def feature_maps(
     model: Path,
     index: int | None,
+    data: Path | None,
     image: Path | None,
     out: Path | None,
     arrays: Path | None,
@@ -63,11 +65,12 @@ def feature_maps(
     from cnncli.modelfile.file import open_model
     from cnncli.system.files import write_new_files
 
-    if index is not None and image is not None:
-        raise click.UsageError("--index and --image exclude each other")
+    for option, given in (("--index", index), ("--data", data)):
+        if image is not None and given is not None:
+            raise click.UsageError(f"{option} and --image exclude each other")
     saved = open_model(model)
     check_memory_to_predict(saved, batch_size=1)
-    pixels, title, tag = _load_image(saved, index or 0, image)
+    pixels, title, tag = _load_image(saved, index or 0, data, image)
     with backend_started(saved.config) as backend:
         activations = layer_activations(backend.load(saved), pixels)
     out = out or saved.path.parent / f"feature_maps_{tag}.png"
@@ -81,7 +84,7 @@ def feature_maps(
 
 
 def _load_image(
-    saved: ModelFile, index: int, path: Path | None
+    saved: ModelFile, index: int, data: Path | None, path: Path | None
 ) -> tuple[np.ndarray, str, str]:
     """Return the pixels, the figure's title and a word for the file's name."""
     from cnncli.data.pictures import read_picture
@@ -93,7 +96,7 @@ def _load_image(
         for note in notes:
             say(f"note: {note}")
         return pixels, path.name, path.stem
-    images, _ = load_evaluation_images(saved, "test", None)
+    images, _ = load_evaluation_images(saved, "test", data)
     if index >= len(images):
         raise DataError(
             f"--index {index}: there are {len(images):,} test images, 0 to "

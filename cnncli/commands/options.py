@@ -61,6 +61,13 @@ set_option = click.option(
     metavar="KEY=VALUE",
     help="Change a value of the config, such as training.epochs=5. Repeatable.",
 )
+data_option = click.option(
+    "--data",
+    type=file_path,
+    metavar="DIR",
+    help="Take the test images of another folder of IDX files, or of fashion-mnist, "
+    "which comes with this program.",
+)
 overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Replace what is there already."
 )

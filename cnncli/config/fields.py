@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, LiteralString
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -41,8 +41,12 @@ class Named(Section):
         return {key: value for key, value in self if key != "type"}
 
 
-def _refusal(text: str) -> PydanticCustomError:
-    return PydanticCustomError("cnncli", "{text}", {"text": text})
+SEVERAL_NAMES = "several_names"
+"""The type of Pydantic's error where more than one name is given."""
+
+
+def _refusal(text: str, kind: LiteralString = "cnncli") -> PydanticCustomError:
+    return PydanticCustomError(kind, "{text}", {"text": text})
 
 
 def _is_whole(value: Any) -> bool:
@@ -59,7 +63,9 @@ def _unname(value: Any) -> Any:
         expected = "must be a name, alone or with a mapping of arguments"
         raise _refusal(f"{expected}, got {describe(value)}")
     if len(value) != 1:
-        raise _refusal(f"must be one name with its arguments, got {_names(value)}")
+        kind = SEVERAL_NAMES if value else "cnncli"
+        expected = "must be one name with its arguments"
+        raise _refusal(f"{expected}, got {_names(value)}", kind)
     ((name, arguments),) = value.items()
     if not isinstance(arguments, dict | None):
         expected = f"{quoted(name)} needs its arguments as a mapping"

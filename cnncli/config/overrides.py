@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import math
+import shlex
 from collections.abc import Iterable
 from typing import Any
 
+import yaml
+
 from cnncli.config.document import Document, parse_value
 from cnncli.config.parsing import MAX_DEPTH
-from cnncli.config.problems import KeyPath, Place, is_word, quoted, shortened
+from cnncli.config.problems import (
+    KeyPath,
+    Place,
+    Problem,
+    dotted,
+    is_word,
+    quoted,
+    shortened,
+    suggestion,
+)
 from cnncli.config.scalars import describe
 from cnncli.errors import ConfigError
 
@@ -38,6 +51,56 @@ def override(document: Document, settings: Iterable[str]) -> Document:
     if wrong:
         raise ConfigError(*wrong)
     return document
+
+
+def attributed(document: Document, problems: Iterable[Problem]) -> list[Problem]:
+    """Return problems, those of a name that a ``--set`` put beside another as its own.
+
+    Args:
+        document: A config in which values may have been replaced.
+        problems: What is wrong with it.
+    """
+    return [
+        _attributed(document, problem) if problem.names else problem
+        for problem in problems
+    ]
+
+
+def _attributed(document: Document, problem: Problem) -> Problem:
+    """Say of several names which ``--set`` is to blame, if any, and what to type."""
+    path = problem.path
+    values: Any = document.value
+    for step in path:
+        values = values[step]
+    places = {name: document.place((*path, name)) for name in values}
+    added = max(values, key=lambda name: places[name].option)
+    if places[added].option <= document.place(path).option:
+        return problem
+    other = next(name for name in values if name != added)
+    if added in problem.names:
+        new = {added: values[added]} if values[added] else added
+        way = f"to replace {quoted(other)}: {_setting(path, new)}"
+    elif isinstance(values[added], dict):
+        hint = suggestion(added, problem.names)
+        way = f"{quoted(added)} is not one of {', '.join(problem.names)}{hint}"
+    else:
+        typed = _setting((*path, other, added), values[added])
+        way = f"an argument goes behind its name: {typed}"
+    got = f"got {quoted(other)} and {quoted(added)}"
+    message = f"must be one name with its arguments, {got}; {way}"
+    return Problem(path, message, places[added])
+
+
+def _setting(path: KeyPath, value: Any) -> str:
+    """Return the option that sets a value, to be typed in a shell."""
+    text = yaml.safe_dump(
+        [value],
+        allow_unicode=True,
+        default_flow_style=True,
+        sort_keys=False,
+        width=math.inf,
+    )
+    return f"--set {shlex.quote(f'{dotted(path)}={text.strip()[1:-1]}')}"
 
 
 def _override(document: Document, setting: str, option: Place) -> Document:

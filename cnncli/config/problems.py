@@ -43,11 +43,13 @@ class Problem:
         path: The key path of the value, or of the key that is missing.
         message: What is wrong and what is allowed.
         place: Where it is, if not where the document has the value.
+        names: If several names stand where one belongs, those to choose it from.
     """
 
     path: KeyPath
     message: str
     place: Place | None = None
+    names: tuple[str, ...] = ()
 
 
 def dotted(path: KeyPath) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from cnncli.config.annotations import choices_in, models_in
-from cnncli.config.fields import Named
+from cnncli.config.fields import SEVERAL_NAMES, Named
 from cnncli.config.problems import KeyPath, Problem, suggestion
 from cnncli.config.scalars import describe
 
@@ -80,7 +80,8 @@ def _problem(error: ErrorDetails, schema: type[BaseModel]) -> Problem:
         message = _TEMPLATES[kind].format(got=got, **limits)
     else:
         message = error["msg"]
-    return Problem(path, message)
+    names = _choices(path, schema) if kind == SEVERAL_NAMES else ()
+    return Problem(path, message, names=tuple(names))
 
 
 def _not_one_of(value: Any, allowed: list[str]) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cnncli.data.images import Images
 
 _NAMED = 5
+_SORTED = "; the labels are sorted; data.split.method: stratified mixes them"
 
 
 def suspicions(splits: Splits, class_names: tuple[str, ...]) -> Iterator[str]:
@@ -25,16 +26,21 @@ def suspicions(splits: Splits, class_names: tuple[str, ...]) -> Iterator[str]:
 
     Yields:
         A line for training and for validation images, if classes are absent from
-        them, and one for each two splits that have images in common, byte for byte.
+        them, and why if that can be seen; and one for each two splits that have images
+        in common, byte for byte.
     """
     named = {
         "training": splits.train,
         "validation": splits.validation,
         "test": splits.test,
     }
-    for name in ("training", "validation"):
+    for name, taken in (
+        ("training", (splits.train,)),
+        ("validation", (splits.train, splits.validation)),
+    ):
         if absent := _absent_classes(named[name], class_names):
-            yield f"no {name} image is of the class {_listed(absent)}"
+            reason = _SORTED if _are_sorted(*taken) else ""
+            yield f"no {name} image is of the class {_listed(absent)}{reason}"
     for seen, unseen in (
         ("validation", "test"),
         ("training", "test"),
@@ -46,6 +52,15 @@ def suspicions(splits: Splits, class_names: tuple[str, ...]) -> Iterator[str]:
                 f"{shared:,} of the {len(named[unseen]):,} {unseen} images are {seen} "
                 f"images too; the {unseen} result is not that of unseen images"
             )
+
+
+def _are_sorted(*taken: Images) -> bool:
+    """Return whether images follow each other in their pool, and class after class."""
+    indices = np.concatenate([images.indices for images in taken])
+    labels = np.concatenate([images.labels for images in taken])
+    changes = np.count_nonzero(np.diff(labels))
+    in_order = np.diff(indices) == 1
+    return bool(in_order.all() and changes < len(np.unique(labels)))
 
 
 def _absent_classes(images: Images, class_names: tuple[str, ...]) -> list[str]:

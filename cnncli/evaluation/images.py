@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cnncli.data.dataset import SplitName, load_split
 from cnncli.data.sources import find_source, source_at
-from cnncli.errors import DataError
+from cnncli.errors import DataError, DataNotFoundError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ def load_evaluation_images(
         return data.source.load("test"), "data"
     if "train" not in saved.fingerprints:
         _check_adopted(saved, split)
-    data = find_source(saved.config.data.source).describe()
+    data = _find_own_data(saved)
     _check_fit(saved, data)
     images, fingerprints = load_split(saved.config, data, split)
     for pool, fingerprint in fingerprints.items():
@@ -60,9 +60,26 @@ def _check_adopted(saved: ModelFile, split: SplitName) -> None:
         )
     if not saved.fingerprints:
         raise DataError(
-            f"{saved.path}: the model was adopted without data; name it when you adopt "
-            "it or evaluate it, with --data"
+            f"{saved.path}: the model was adopted without data; name it with --data"
         )
+
+
+def _find_own_data(saved: ModelFile) -> DataInfo:
+    """Describe the data set that a model was trained with.
+
+    Raises:
+        DataError: It isn't there any more, or its files have wrong headers.
+    """
+    source = saved.config.data.source
+    try:
+        return find_source(source).describe()
+    except DataNotFoundError as error:
+        if source.path is None:  # it should be in the package
+            raise
+        raise DataError(
+            f"{error}; the model was trained with images that were there: put them "
+            "back, or name the folder of test images with --data"
+        ) from error
 
 
 def _check_fit(saved: ModelFile, data: DataInfo) -> None:

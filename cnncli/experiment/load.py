@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncli.architecture import LayerRow, check_network
 from cnncli.config.document import read_document
-from cnncli.config.overrides import override
+from cnncli.config.overrides import attributed, override
 from cnncli.config.problems import KeyPath, Problem
 from cnncli.config.schema import (
     Best,
@@ -25,7 +25,7 @@ from cnncli.config.schema import (
 from cnncli.config.validation import validate
 from cnncli.data.counts import resolve_count
 from cnncli.data.sources import expanded, find_source
-from cnncli.errors import ConfigError, DataError
+from cnncli.errors import ConfigError, DataError, DataNotFoundError
 from cnncli.experiment.precision import resolved_precision
 from cnncli.system.processor import available_threads
 
@@ -70,6 +70,7 @@ def load_experiment(path: Path | None, overrides: Sequence[str] = ()) -> Experim
     path = path or shipped_config("fashion-mnist")
     document = override(read_document(path), overrides)
     config, problems = validate(Config, document.value)
+    problems = attributed(document, problems)
     parts = _parts_of(config) if config else _valid_parts(document.value)
     problems += document.problems
     data: DataInfo | None = None
@@ -79,7 +80,7 @@ def load_experiment(path: Path | None, overrides: Sequence[str] = ()) -> Experim
         problems += _clipping_problems(parts.training)
     if parts.source:
         try:
-            data = find_source(parts.source).describe()
+            data = _find_data(parts.source)
         except DataError:
             if not problems:
                 raise
@@ -92,6 +93,24 @@ def load_experiment(path: Path | None, overrides: Sequence[str] = ()) -> Experim
     if problems or config is None or data is None:
         raise ConfigError(*document.lines(problems))
     return Experiment(_resolved(config, path), data, rows)
+
+
+def _find_data(source: Source) -> DataInfo:
+    """Describe a config's data set.
+
+    Raises:
+        DataError: It isn't there, or its files have wrong headers.
+    """
+    try:
+        return find_source(source).describe()
+    except DataNotFoundError as error:
+        if source.path is None:  # it should be in the package
+            raise
+        key = f"data.source.{source.type}.path"
+        raise DataError(
+            f"{error}; {key} says where it is: change that in the config, or with "
+            f"--set {key}=FOLDER"
+        ) from error
 
 
 class _Parts(NamedTuple):

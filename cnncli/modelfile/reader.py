@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import resource
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from cnncli.modelfile.contents import RefusedError
@@ -51,7 +52,10 @@ def _limit_process(size: int) -> None:
     ):
         _, most = resource.getrlimit(what)
         soft = limit if most == resource.RLIM_INFINITY else min(limit, most)
-        resource.setrlimit(what, (soft, most))
+        # Only macOS refuses: a process maps more there than it may be limited to. Then
+        # memory is bounded by the checks of what the file declares.
+        with suppress(ValueError):
+            resource.setrlimit(what, (soft, most))
 
 
 def _one_line(reason: str) -> bytes:

@@ -48,7 +48,8 @@ def load_resumable(folder: RunFolder, config: Config) -> State:
 
     Args:
         folder: The run's.
-        config: Must be the run's own but for the number of epochs.
+        config: Must be the run's own but for the number of epochs, and for where the
+            images are; that they are the same is seen when they are read.
 
     Raises:
         ConfigError: It is another config; it lists every difference.
@@ -58,6 +59,9 @@ def load_resumable(folder: RunFolder, config: Config) -> State:
     before, now = dict(state.identity["config"]), _config_identity(config)
     begun = len(state.progress.history) + (state.progress.step > 0)
     before[_EPOCHS] = max(begun, now[_EPOCHS])
+    place = f"data.source.{config.data.source.type}.path"
+    if place in before:
+        before[place] = now[place]
     check_same(folder, before, now)
     return state
 

@@ -32,7 +32,11 @@ def native_stderr_in_log() -> Iterator[BinaryIO]:
         os.dup2(log.fileno(), 2)
         if _writes_to(python_stderr, 2):
             sys.stderr = os.fdopen(
-                os.dup(screen), "w", buffering=1, errors="backslashreplace"
+                os.dup(screen),
+                "w",
+                buffering=1,
+                encoding=python_stderr.encoding,
+                errors="backslashreplace",
             )
         try:
             yield log

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cnncli.data.formats.idx import read_idx, read_idx_shape
 from cnncli.data.source import DataInfo
 from cnncli.data.streams import read_all
-from cnncli.errors import DataError
+from cnncli.errors import DataError, DataNotFoundError
 
 if TYPE_CHECKING:
     from cnncli.data.images import Images
@@ -107,21 +107,21 @@ def find_idx_files(folder: Path) -> dict[Pool, IdxFiles]:
     with the others. Where a file is there twice, the plain one is taken.
 
     Raises:
-        DataError: The folder can't be listed, or any of the four is missing.
+        DataNotFoundError: The folder can't be listed, or any of the four is missing.
     """
     try:
         present = {path.name for path in folder.iterdir()}
     except (OSError, ValueError) as error:
         # A ValueError if the name holds what no file name can, such as a NUL.
         reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{folder}: can't list the folder: {reason}") from error
+        raise DataNotFoundError(f"{folder}: can't list the folder: {reason}") from error
     found = {name: _find(name, present) for name in _NAMES}
     missing = [name for name, file in found.items() if file is None]
     if missing:
         others = sorted(name for name in present if "idx" in name)[:_SHOWN]
         strange = others and not any(found.values())
         hint = f"; found {', '.join(others)}: rename them" if strange else ""
-        raise DataError(
+        raise DataNotFoundError(
             f"{folder}: expected the four IDX files of a data set, each plain or with "
             f".gz; missing: {', '.join(missing)}{hint}"
         )
