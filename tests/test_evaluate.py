@@ -177,8 +177,8 @@ def test_moved_data_is_named_with_an_option(
         result = cli(command, "runs/digits", exit_code=3)
         assert result.stderr == (
             f"error: {digits}: can't list the folder: No such file or directory; the "
-            "model was trained with images that were there: put them back, or name "
-            "the folder of test images with --data\n"
+            "model's own images were there: put them back, or name the folder of test "
+            "images with --data\n"
         )
         cli(command, "runs/digits", "--data", "digits")
 

@@ -65,7 +65,7 @@ def _check_adopted(saved: ModelFile, split: SplitName) -> None:
 
 
 def _find_own_data(saved: ModelFile) -> DataInfo:
-    """Describe the data set that a model was trained with.
+    """Describe a model's own data set.
 
     Raises:
         DataError: It isn't there any more, or its files have wrong headers.
@@ -77,8 +77,8 @@ def _find_own_data(saved: ModelFile) -> DataInfo:
         if source.path is None:  # it should be in the package
             raise
         raise DataError(
-            f"{error}; the model was trained with images that were there: put them "
-            "back, or name the folder of test images with --data"
+            f"{error}; the model's own images were there: put them back, or name the "
+            "folder of test images with --data"
         ) from error
 
 
