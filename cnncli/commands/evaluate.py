@@ -118,10 +118,11 @@ def format_evaluation(result: Evaluation, folder: Path) -> str:
 
 
 def _write(result: Evaluation, folder: Path, *, overwrite: bool) -> None:
+    from cnncli.commands.progress import QuietProgress
     from cnncli.runs.results import evaluation_files
     from cnncli.system.files import write_new_files
 
-    contents = evaluation_files(result)
+    contents = evaluation_files(result, QuietProgress())
     write_new_files(
         {folder / name: content for name, content in contents.items()},
         overwrite=overwrite,
