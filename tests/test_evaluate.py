@@ -19,6 +19,9 @@ from hypothesis import strategies as st
 from tests.tiny import without_pictures
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncli.evaluation.evaluate import Evaluation
     from tests.conftest import Cli
 
 
@@ -53,13 +56,28 @@ def test_prints_scores_and_ends_with_the_two_lines(run: Path, cli: Cli) -> None:
     }
     boot = metrics["classes"][9]
     assert (
-        f"Ankle boot   {boot['precision']:9.4f}  {boot['recall']:6.4f}  "
+        f"     9  Ankle boot   {boot['precision']:9.4f}  {boot['recall']:6.4f}  "
         f"{boot['f1']:6.4f}   1,000"
     ) in lines
     assert lines[-2:] == [
         f"Correct predicted classes: {metrics['correct']}",
         f"Incorrect predicted classes: {metrics['incorrect']}",
     ]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_confusions_are_printed_and_written(run: Path, cli: Cli) -> None:
+    metrics = json.loads((run / "metrics.json").read_text())
+    confusions, matrix = metrics["confusions"], np.array(metrics["confusion_matrix"])
+    np.fill_diagonal(matrix, 0)
+    assert [c["images"] for c in confusions] == sorted(matrix.ravel())[:-11:-1]
+    lines = cli("evaluate", str(run)).stdout.splitlines()
+    start = next(n for n, line in enumerate(lines) if "taken for" in line) + 1
+    assert lines[start + 10] == ""
+    assert [line.split("  ")[0] for line in lines[start : start + 10]] == [
+        c["true"] for c in confusions
+    ]
+    assert lines[start].endswith(f"  {confusions[0]['share'] * 100:.1f} %")
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -257,6 +275,76 @@ def test_class_scores_by_hand() -> None:
     assert (b.precision, b.recall, b.images) == (4 / 5, 4 / 6, 6)
     assert c.images == 0
     assert all(math.isnan(score) for score in (c.precision, c.recall, c.f1))
+
+
+def test_worst_confusions_by_hand() -> None:
+    from cnncli.evaluation.scores import Confusion, worst_confusions
+
+    matrix = np.array([[6, 1, 1], [0, 0, 3], [0, 1, 9]])
+    assert worst_confusions(matrix, ("a", "b", "c"), 3) == (
+        Confusion("b", "c", 3, 1.0),
+        Confusion("a", "b", 1, 0.125),
+        Confusion("a", "c", 1, 0.125),
+    )
+    assert len(worst_confusions(matrix, ("a", "b", "c"))) == 4
+    assert worst_confusions(np.diag([3, 0, 4]), ("a", "b", "c")) == ()
+
+
+def evaluation(matrix: np.ndarray, names: Sequence[str]) -> Evaluation:
+    """Return the evaluation that has a confusion matrix."""
+    from cnncli.evaluation.evaluate import Evaluation
+    from cnncli.evaluation.scores import class_scores, worst_confusions
+
+    true, predicted = np.indices(matrix.shape).reshape(2, -1)
+    true, predicted = (np.repeat(n, matrix.ravel()) for n in (true, predicted))
+    return Evaluation(
+        split="test",
+        indices=np.arange(len(true)),
+        true=true,
+        predicted=predicted,
+        probability=np.ones(len(true)),
+        measures={"loss": 0.5},
+        classes=class_scores(matrix, tuple(names)),
+        confusion_matrix=matrix,
+        confusions=worst_confusions(matrix, tuple(names)),
+    )
+
+
+def test_long_names_can_be_told_apart_in_a_terminal() -> None:
+    from cnncli.commands.evaluate import format_evaluation
+
+    names = [
+        f"a kind of thing from the north sea, {n}, as found in autumn" for n in "ab"
+    ]
+    matrix = np.array([[6, 2, 0], [1, 9, 0], [0, 0, 10]])
+    text = format_evaluation(evaluation(matrix, [*names, "cat\x1b"]), Path("out"))
+    assert text == (
+        "loss                           0.5000\n"
+        "95 % interval of the accuracy  0.7280 to 0.9629\n\n"
+        "number  class                                 precision  recall      f1  "
+        "images\n"
+        "     0  a kind of thing from th…nd in autumn     0.8571  0.7500  0.8000  "
+        "     8\n"
+        "     1  a kind of thing from th…nd in autumn     0.8182  0.9000  0.8571  "
+        "    10\n"
+        r"     2  cat\x1b                                  1.0000  1.0000  1.0000  "
+        "    10\n\n"
+        "class                     taken for                 images  of the class\n"
+        "0: a kind of th…n autumn  1: a kind of th…n autumn       2        25.0 %\n"
+        "1: a kind of th…n autumn  0: a kind of th…n autumn       1        10.0 %\n\n"
+        "files in out\nCorrect predicted classes: 25\nIncorrect predicted classes: 3"
+    )
+
+
+def test_scores_of_many_classes_fit_a_terminal() -> None:
+    from cnncli.commands.evaluate import format_evaluation
+
+    matrix = np.eye(120, dtype=int) * 1000
+    matrix[118, 119] = 10
+    names = [f"{n} {'long ' * 20} {n}" for n in range(120)]
+    lines = format_evaluation(evaluation(matrix, names), Path("out")).splitlines()
+    assert len(lines) == 2 + 1 + 121 + 1 + 2 + 1 + 3
+    assert max(map(len, lines)) <= 80
 
 
 @given(

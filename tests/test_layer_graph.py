@@ -118,15 +118,19 @@ def test_names_and_titles_come_out_literally(text: str, shown: str) -> None:
 
 
 def test_long_titles_are_wrapped_and_long_names_shortened() -> None:
-    row = LayerRow(0, "n" * 60, "Conv2D", INPUT_SHAPE, INPUT_SHAPE, 0, 0, "", 0)
-    svg, _ = draw_layer_graph([row], INPUT_SHAPE, title="word " * 20, format="svg")
+    rows = [
+        LayerRow(n, f"{n}{'n' * 59}", "Conv2D", INPUT_SHAPE, INPUT_SHAPE, 0, 0, "", 0)
+        for n in range(2)
+    ]
+    svg, _ = draw_layer_graph(rows, INPUT_SHAPE, title="word " * 20, format="svg")
     texts = svg_texts(svg)
     assert texts[:3] == [
         "word word word word word word word",
         "word word word word word word word",
         "word word word word word word",
     ]
-    assert texts[6] == "n" * 43 + "…"
+    assert texts[6] == f"0{'n' * 28}…{'n' * 14}"
+    assert texts[9] == f"1{'n' * 28}…{'n' * 14}"
 
 
 def test_no_title_and_no_layers() -> None:

@@ -101,7 +101,8 @@ VALUES: dict[str, tuple[Edit, str]] = {
     ),
     "class names that are numbers": (
         attribute("cnncli_class_names", list(range(10))),
-        f"{WRONG}class_names.0: must be text, got 0; put it in quotes to make it text",
+        f"{WRONG}class_names: 10 entries must be text, got 0, 1, 2, ...; put them in "
+        "quotes to make them text: '0', '1', '2', ...",
     ),
     "images of two channels": (
         attribute("cnncli_image_shape", [28, 28, 2]),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
@@ -17,6 +18,7 @@ from cnncli.data.sources import FASHION_MNIST_CLASSES as CLOTHES
 from cnncli.plots import confusion_matrix, feature_maps, history, style
 from cnncli.plots.confusion_matrix import confusion_finding, plot_confusion_matrix
 from cnncli.plots.feature_maps import LayerMaps, plot_feature_maps
+from cnncli.plots.fonts import class_labels
 from cnncli.plots.history import history_finding, plot_history
 from cnncli.plots.palette import label
 
@@ -260,7 +262,7 @@ FASHION[6, 0], FASHION[0, 6] = 112, 95
             [[0, 12345], [0, 0]],
             ["a\x1b[1m", "b" * 30],
             r"0.000 correct; most often wrong: a\x1b[1m taken for "
-            "bbbbbbbbbbbbbbbbbbbbbbb…, 12,345 times",
+            "bbbbbbbbbbbbbbb…bbbbbbbb, 12,345 times",
         ),
         ([[1000, 0], [0, 234]], ["cat", "dog"], "all 1,234 images correct"),
         ([[0, 0], [0, 0]], ["cat", "dog"], "no images"),
@@ -301,6 +303,38 @@ def test_counts_are_written_where_they_can_be_read(
     assert all(text.get_window_extent().width < cell for text in axes.texts[:40])
 
 
+@pytest.mark.parametrize(
+    ("classes", "numbers"),
+    [(41, range(41)), (60, range(0, 60, 2)), (120, range(0, 120, 5))],
+)
+def test_many_classes_have_numbers(
+    figures: list[Figure], classes: int, numbers: range
+) -> None:
+    names = [f"class {number}" for number in range(classes)]
+    plot_confusion_matrix(np.eye(classes, dtype=int), names)
+    axes = figures[0].axes[0]
+    across, down = axes.get_xticklabels(), axes.get_yticklabels()
+    assert [tick.get_text() for tick in across] == [*map(str, numbers)]
+    assert [tick.get_text() for tick in down] == [*map(str, numbers)]
+    assert axes.get_ylabel() == "number of the true class"
+    extents = [tick.get_window_extent() for tick in across]
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(extents))
+
+
+@pytest.mark.parametrize("length", [1, 10, 24])
+@pytest.mark.parametrize("classes", [2, 10, 17, 40])
+def test_nothing_beside_the_cells_is_cut_off(
+    figures: list[Figure], classes: int, length: int
+) -> None:
+    names = [f"{number}".rjust(length, "x") for number in range(classes)]
+    plot_confusion_matrix(np.eye(classes, dtype=int), names)
+    matrix, bar = figures[0].axes
+    assert matrix.yaxis.label.get_window_extent().x0 > 10
+    assert matrix.xaxis.label.get_window_extent().y0 > 5
+    width = figures[0].get_figwidth() * style.DPI
+    assert bar.yaxis.label.get_window_extent().x1 < width - 10
+
+
 def test_a_class_without_images_has_empty_cells(figures: list[Figure]) -> None:
     plot_confusion_matrix(np.array([[3, 1], [0, 0]]), ["cat", "dog"])
     cells = figures[0].axes[0].collections[0].get_array()
@@ -314,7 +348,7 @@ def test_odd_class_names_are_drawn_as_text(
     matrix = np.arange(36).reshape(6, 6)
     picture(plot_confusion_matrix(matrix, ODD_NAMES))
     ticks = figures[0].axes[0].get_xticklabels()
-    assert [tick.get_text() for tick in ticks] == [label(name) for name in ODD_NAMES]
+    assert [tick.get_text() for tick in ticks] == class_labels(ODD_NAMES)
     assert not any(tick.get_parse_math() for tick in ticks)
     assert capfd.readouterr() == ("", "")
 
@@ -415,14 +449,34 @@ def test_layers_have_a_usable_height(
     assert smallest < height < largest
 
 
+@pytest.mark.parametrize("maps", [1, 7, 17, 33, 65, 256])
+def test_any_number_of_maps_is_drawn(figures: list[Figure], maps: int) -> None:
+    layer = LayerMaps("layer", "Conv2D", np.ones((1, 24, 24, maps)))
+    plot_feature_maps(IMAGE, [layer], class_names=(), title="")
+    (pixels,) = drawn_pixels(figures[0])
+    assert pixels.count() == maps * 24 * 24
+    assert "first" not in figures[0].texts[-1].get_text()
+
+
 def test_maps_beyond_256_are_left_out_and_it_says_so(figures: list[Figure]) -> None:
     layer = LayerMaps("a_layer_with_a_long_name", "Conv2D", np.ones((1, 1, 1, 300)))
     plot_feature_maps(IMAGE, [layer], class_names=(), title="")
     (pixels,) = drawn_pixels(figures[0])
     assert pixels.count() == 256 * 24 * 24
     assert [text.get_text() for text in figures[0].texts[-2:]] == [
-        "a_layer_with_a_…",
+        "a_layer_wi…_name",
         "Conv2D\n(1, 1, 1, 300)\nfirst 256 maps",
+    ]
+
+
+def test_long_names_of_layers_can_be_told_apart(figures: list[Figure]) -> None:
+    maps = np.ones((1, 2, 2, 1))
+    names = [f"{'stage' * 4}_{n}_{'branch' * 4}" for n in "ab"]
+    layers = [LayerMaps(name, "Conv2D", maps) for name in names]
+    plot_feature_maps(IMAGE, layers, class_names=(), title="")
+    assert [text.get_text() for text in figures[0].texts[3::2]] == [
+        "0: stagest…ranch",
+        "1: stagest…ranch",
     ]
 
 
@@ -490,9 +544,10 @@ def test_label_is_short_and_printable(name: str, limit: int) -> None:
     [
         ("Ankle boot", "Ankle boot"),
         ("x" * 24, "x" * 24),
-        ("x" * 25, "x" * 23 + "…"),
+        ("x" * 25, "x" * 15 + "…" + "x" * 8),
         ("twenty-three and a space", "twenty-three and a space"),
-        ("a name that ends in its  middle", "a name that ends in its…"),
+        ("a name that ends in its  middle", "a name that end…middle"),
+        ("a name of fourt  and an end", "a name of fourt…d an end"),
         ("line\nbreak \x1b[0m", r"line\nbreak \x1b[0m"),
         ("猫", "猫"),
     ],

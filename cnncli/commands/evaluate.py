@@ -16,7 +16,7 @@ from cnncli.commands.options import (
     overwrite_option,
 )
 from cnncli.commands.started import backend_started
-from cnncli.errors import GateError, printable
+from cnncli.errors import GateError
 from cnncli.system.columns import aligned
 
 if TYPE_CHECKING:
@@ -65,8 +65,9 @@ def evaluate(
 ) -> None:
     """Count what MODEL, a run folder or model file, gets right.
 
-    Prints loss, accuracy with its 95 % Wilson interval, the scores of each class and
-    the two counts; writes metrics.json, predictions.csv and confusion_matrix.png.
+    Prints loss, accuracy with its 95 % Wilson interval, the scores of each class, the
+    ten most frequent confusions and the two counts; writes metrics.json,
+    predictions.csv and confusion_matrix.png.
 
     \b
     Examples:
@@ -106,30 +107,57 @@ def format_evaluation(result: Evaluation, folder: Path) -> str:
     low, high = result.interval
     figures = [(name, f"{value:.4f}") for name, value in result.measures.items()]
     figures.append(("95 % interval of the accuracy", f"{low:.4f} to {high:.4f}"))
-    scores = [("class", "precision", "recall", "f1", "images")]
-    scores += [
+    parts = [f"{aligned(figures)}\n{note}".rstrip(), _score_table(result)]
+    if result.confusions:
+        parts.append(_confusion_table(result))
+    counts = course_lines(result.correct, result.incorrect)
+    return "\n\n".join([*parts, f"files in {folder}\n{counts}"])
+
+
+def _score_table(result: Evaluation) -> str:
+    """Return a line for each class, with the number that pictures call it by."""
+    from cnncli.plots.palette import label
+
+    rows = [("number", "class", "precision", "recall", "f1", "images")]
+    rows += [
         (
-            printable(score.name),
+            str(number),
+            label(score.name, 36),
             f"{score.precision:.4f}",
             f"{score.recall:.4f}",
             f"{score.f1:.4f}",
             f"{score.images:,}",
         )
-        for score in result.classes
+        for number, score in enumerate(result.classes)
     ]
-    return (
-        f"{aligned(figures)}\n{note}\n"
-        f"{aligned(scores, right=(1, 2, 3, 4))}\n\n"
-        f"files in {folder}\n"
-        f"{course_lines(result.correct, result.incorrect)}"
-    )
+    return aligned(rows, right=(0, 2, 3, 4, 5))
+
+
+def _confusion_table(result: Evaluation) -> str:
+    """Return a line for each of the most frequent confusions."""
+    from cnncli.plots.palette import labels
+
+    names = [score.name for score in result.classes]
+    shown = dict(zip(names, labels(names), strict=True))
+    rows = [("class", "taken for", "images", "of the class")]
+    rows += [
+        (
+            shown[confusion.true],
+            shown[confusion.predicted],
+            f"{confusion.images:,}",
+            f"{confusion.share:.1%}".replace("%", " %"),
+        )
+        for confusion in result.confusions
+    ]
+    return aligned(rows, right=(2, 3))
 
 
 def _write(result: Evaluation, folder: Path, *, overwrite: bool) -> None:
+    from cnncli.commands.progress import QuietProgress
     from cnncli.runs.results import evaluation_files
     from cnncli.system.files import write_new_files
 
-    contents = evaluation_files(result)
+    contents = evaluation_files(result, QuietProgress())
     write_new_files(
         {folder / name: content for name, content in contents.items()},
         overwrite=overwrite,

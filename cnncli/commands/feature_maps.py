@@ -70,11 +70,13 @@ def feature_maps(
             raise click.UsageError(f"{option} and --image exclude each other")
     saved = open_model(model)
     check_memory_to_predict(saved, batch_size=1)
-    pixels, title, tag = _load_image(saved, index or 0, data, image)
+    pixels, subject, label = _load_image(saved, index or 0, data, image)
     with backend_started(saved.config) as backend:
         activations = layer_activations(backend.load(saved), pixels)
+    tag = image.stem if image else index or 0
     out = out or saved.path.parent / f"feature_maps_{tag}.png"
-    contents: dict[Path, bytes | str] = {out: _draw(saved, pixels, activations, title)}
+    picture = _draw(saved, pixels, activations, subject, label)
+    contents: dict[Path, bytes | str] = {out: picture}
     if arrays is not None:
         contents[arrays] = npz_bytes({INPUT_NAME: pixels, **activations})
     write_new_files(contents, overwrite=overwrite)
@@ -85,8 +87,8 @@ def feature_maps(
 
 def _load_image(
     saved: ModelFile, index: int, data: Path | None, path: Path | None
-) -> tuple[np.ndarray, str, str]:
-    """Return the pixels, the figure's title and a word for the file's name."""
+) -> tuple[np.ndarray, str, int | None]:
+    """Return the pixels, what to call the image, and its label if it has one."""
     from cnncli.data.pictures import read_picture
     from cnncli.errors import DataError
     from cnncli.evaluation.images import load_evaluation_images
@@ -95,24 +97,32 @@ def _load_image(
         pixels, notes = read_picture(path, saved.image_shape)
         for note in notes:
             say(f"note: {note}")
-        return pixels, path.name, path.stem
+        return pixels, path.name, None
     images, _ = load_evaluation_images(saved, "test", data)
     if index >= len(images):
         raise DataError(
             f"--index {index}: there are {len(images):,} test images, 0 to "
             f"{len(images) - 1}"
         )
-    label = saved.class_names[images.labels[index]]
-    return images.pixels[index], f"test image {index}: {label}", str(index)
+    return images.pixels[index], f"test image {index}", int(images.labels[index])
 
 
 def _draw(
-    saved: ModelFile, pixels: np.ndarray, activations: dict[str, np.ndarray], title: str
+    saved: ModelFile,
+    pixels: np.ndarray,
+    activations: dict[str, np.ndarray],
+    subject: str,
+    label: int | None,
 ) -> bytes:
     from cnncli.plots.feature_maps import LayerMaps, plot_feature_maps
+    from cnncli.plots.fonts import class_labels, font_warning
 
+    names = saved.class_names
+    if warning := font_warning([subject, *names]):
+        say(f"warning: {warning}")
+    title = subject if label is None else f"{subject}: {class_labels(names, 80)[label]}"
     layers = [
         LayerMaps(str(layer.name), layer.type, activations[str(layer.name)])
         for layer in saved.config.model.layers
     ]
-    return plot_feature_maps(pixels, layers, class_names=saved.class_names, title=title)
+    return plot_feature_maps(pixels, layers, class_names=names, title=title)

@@ -12,6 +12,8 @@ from cnncli.config.problems import KeyPath, Problem, suggestion
 from cnncli.config.scalars import describe
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pydantic_core import ErrorDetails
 
 T = TypeVar("T", bound=BaseModel)
@@ -49,7 +51,49 @@ def validate(schema: type[T], value: Any) -> tuple[T | None, list[Problem]]:
     try:
         return schema.model_validate(value), []
     except ValidationError as error:
-        return None, [_problem(details, schema) for details in error.errors()]
+        return None, _problems(error.errors(), schema)
+
+
+def _problems(errors: Sequence[ErrorDetails], schema: type[BaseModel]) -> list[Problem]:
+    """Return a problem for each error, but one for all in a list that need quotes."""
+    groups: dict[KeyPath | int, list[ErrorDetails]] = {}
+    for position, error in enumerate(errors):
+        is_entry = _needs_quotes(error) and _is_entry(error)
+        key = error["loc"][:-1] if is_entry else position
+        groups.setdefault(key, []).append(error)
+    return [
+        _problem(group[0], schema) if len(group) == 1 else _unquoted(group)
+        for group in groups.values()
+    ]
+
+
+def _needs_quotes(error: ErrorDetails) -> bool:
+    """Return whether quotes would make of a value the text that may be meant."""
+    scalars = bool | int | float
+    if _is_entry(error):
+        scalars |= None  # such as null; elsewhere nothing was written
+    return error["type"] == "string_type" and isinstance(error["input"], scalars)
+
+
+def _is_entry(error: ErrorDetails) -> bool:
+    """Return whether the value is a list's entry."""
+    return bool(error["loc"]) and isinstance(error["loc"][-1], int)
+
+
+def _unquoted(errors: list[ErrorDetails]) -> Problem:
+    """Return what is wrong with several entries of a list."""
+    values = [error["input"] for error in errors]
+    more = ", ..." if len(values) > 3 else ""
+    words = [_word(value) for value in values[:3]]
+    return Problem(
+        errors[0]["loc"][:-1],
+        f"{len(values)} entries must be text, got {', '.join(words)}{more}; put them "
+        f"in quotes to make them text: {', '.join(map(repr, words))}{more}",
+    )
+
+
+def _word(value: Any) -> str:
+    return "null" if value is None else describe(value)
 
 
 def _problem(error: ErrorDetails, schema: type[BaseModel]) -> Problem:
@@ -68,9 +112,11 @@ def _problem(error: ErrorDetails, schema: type[BaseModel]) -> Problem:
         hint = f"; write {value:.0f}" if whole else ""
         message = f"must be a whole number, got {got}{hint}"
     elif kind == "string_type":
-        is_scalar = isinstance(value, bool | int | float)
-        hint = "; put it in quotes to make it text" if is_scalar else ""
-        message = f"must be text, got {got}{hint}"
+        message = f"must be text, got {got}"
+        if _needs_quotes(error):
+            message = (
+                f"must be text, got {_word(value)}; put it in quotes to make it text"
+            )
     elif kind in _TEMPLATES:
         limits = {
             key: f"{limit:,.12g}"

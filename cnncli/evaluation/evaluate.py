@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +11,11 @@ import numpy as np
 from cnncli.errors import TrainingError
 from cnncli.evaluation.scores import (
     ClassScore,
+    Confusion,
     class_scores,
     count_pairs,
     wilson_interval,
+    worst_confusions,
 )
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class Evaluation:
         classes: The score of each class.
         confusion_matrix: (num_classes, num_classes) counts; rows are the true
             classes, columns the predicted ones.
+        confusions: The ten most frequent, or as many as there are.
     """
 
     split: str
@@ -47,6 +50,7 @@ class Evaluation:
     measures: dict[str, float]
     classes: tuple[ClassScore, ...]
     confusion_matrix: np.ndarray
+    confusions: tuple[Confusion, ...]
 
     @property
     def correct(self) -> int:
@@ -92,6 +96,7 @@ class Evaluation:
                 }
                 for score in self.classes
             ],
+            "confusions": [asdict(confusion) for confusion in self.confusions],
             "confusion_matrix": self.confusion_matrix.tolist(),
         }
 
@@ -130,6 +135,7 @@ def evaluate(
         measures=prediction.means(),
         classes=class_scores(matrix, class_names),
         confusion_matrix=matrix,
+        confusions=worst_confusions(matrix, class_names),
     )
 
 

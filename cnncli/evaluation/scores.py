@@ -31,6 +31,23 @@ class ClassScore:
     images: int
 
 
+@dataclass(frozen=True)
+class Confusion:
+    """How often one class is taken for another.
+
+    Attributes:
+        true: The class of the images.
+        predicted: The class that they are taken for.
+        images: How many images.
+        share: Of all images of the true class.
+    """
+
+    true: str
+    predicted: str
+    images: int
+    share: float
+
+
 def course_lines(correct: int, incorrect: int) -> str:
     """Return the two lines with which the course text ends."""
     return (
@@ -97,3 +114,28 @@ def class_scores(
         f1 = 2 * hits / (of_class + predicted) if of_class + predicted else math.nan
         scores.append(ClassScore(name, precision, recall, f1, of_class))
     return tuple(scores)
+
+
+def worst_confusions(
+    matrix: np.ndarray, class_names: tuple[str, ...], most: int = 10
+) -> tuple[Confusion, ...]:
+    """Return the most frequent confusions, the most frequent first.
+
+    Args:
+        matrix: (num_classes, num_classes) counts, rows true, columns predicted.
+        class_names: The name of each class.
+        most: How many to return, if there are as many.
+    """
+    wrong = matrix - np.diag(np.diagonal(matrix))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:most]
+    pairs = zip(*np.unravel_index(order, wrong.shape), strict=True)
+    return tuple(
+        Confusion(
+            class_names[row],
+            class_names[column],
+            int(wrong[row, column]),
+            float(wrong[row, column] / matrix[row].sum()),
+        )
+        for row, column in pairs
+        if wrong[row, column]
+    )

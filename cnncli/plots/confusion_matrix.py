@@ -9,13 +9,15 @@ import numpy as np
 from matplotlib.colors import PowerNorm
 from matplotlib.patches import Rectangle
 
-from cnncli.plots.palette import INK, PAPER, RULE, VERMILLION, label
+from cnncli.plots.fonts import class_labels
+from cnncli.plots.palette import INK, PAPER, RULE, VERMILLION
 from cnncli.plots.style import TEXT_SIZE, house_style, new_figure, png_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     Counts = NDArray[np.integer]
@@ -27,14 +29,16 @@ _SMALLEST_TEXT = 6.0
 """Counts that would have to be smaller, in points, are left out."""
 _DIGIT = 0.64
 """Width of a digit as a share of the type size."""
+_MOST_NAMES = 40
+"""More classes have numbers."""
 
 
-@house_style()
 def plot_confusion_matrix(matrix: Counts, class_names: Sequence[str]) -> bytes:
     """Draw a confusion matrix, with the most frequent confusion framed.
 
     A cell's colour is its share of the images of the true class, on a square-root
-    scale so that rare confusions can be seen.
+    scale so that rare confusions can be seen. Up to 40 classes have their names, more
+    have numbers.
 
     Args:
         matrix: Counts of shape (classes, classes); rows are true, columns predicted.
@@ -43,19 +47,36 @@ def plot_confusion_matrix(matrix: Counts, class_names: Sequence[str]) -> bytes:
     Returns:
         A PNG file's content. Its title is ``confusion_finding(matrix, class_names)``.
     """
+    with house_style(class_names):
+        return png_bytes(_figure(matrix, class_names))
+
+
+def _figure(matrix: Counts, class_names: Sequence[str]) -> Figure:
+    """Return the figure of a confusion matrix."""
     side = min(_LARGEST, max(4.0, _CELL * len(class_names)))
-    names = 0.11 * max(len(label(name)) for name in class_names)
+    names = class_labels(class_names) if len(class_names) <= _MOST_NAMES else []
+    room = 0.11 * max(map(len, names), default=3)
     title = confusion_finding(matrix, class_names)
-    figure = new_figure(side + names + 2.8, side + 0.75 * names + 1.2, title)
+    cell = side * 72 / len(class_names)
+    figure = new_figure(side + room + 2.8, side + 0.75 * room + 1.2, title)
     axes = figure.subplots()
     totals = matrix.sum(axis=1, keepdims=True)
     shares = matrix / np.maximum(totals, 1)
     cells = axes.pcolormesh(
-        shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1), edgecolors=RULE, linewidth=0.5
+        shares,
+        cmap="Blues",
+        norm=PowerNorm(0.5, 0, 1),
+        edgecolors=RULE,
+        linewidth=min(0.5, cell / 40),
     )
     axes.invert_yaxis()
     axes.set_aspect("equal")
-    _name_axes(axes, class_names, side * 72 / len(class_names))
+    if names:
+        _name_axes(axes, names, cell)
+    else:
+        _number_axes(axes, len(class_names), cell)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
     bar = figure.colorbar(cells, ax=axes, shrink=0.6, aspect=25, format="{x:.0%}")
     bar.set_ticks([0, 0.01, 0.1, 0.5, 1])
     bar.set_label("share of the true class")
@@ -64,7 +85,7 @@ def plot_confusion_matrix(matrix: Counts, class_names: Sequence[str]) -> bytes:
     cell = axes.get_window_extent().width * 72 / figure.dpi / len(class_names)
     _write_counts(axes, matrix, shares, cell)
     _frame_worst(axes, matrix)
-    return png_bytes(figure)
+    return figure
 
 
 def confusion_finding(matrix: Counts, class_names: Sequence[str]) -> str:
@@ -81,14 +102,14 @@ def confusion_finding(matrix: Counts, class_names: Sequence[str]) -> str:
     if worst is None:
         return f"all {total:,} images correct"
     row, column = worst
-    true, predicted = label(class_names[row]), label(class_names[column])
+    labels = class_labels(class_names)
     times = int(matrix[row, column])
     share = int(matrix.trace()) / total
     # As many digits as it takes not to round up to 1.
     digits = next(digits for digits in itertools.count(3) if round(share, digits) < 1)
     return (
-        f"{share:.{digits}f} correct; most often wrong: {true} taken for {predicted}, "
-        + ("once" if times == 1 else f"{times:,} times")
+        f"{share:.{digits}f} correct; most often wrong: {labels[row]} taken for "
+        f"{labels[column]}, " + ("once" if times == 1 else f"{times:,} times")
     )
 
 
@@ -99,15 +120,14 @@ def _worst(matrix: Counts) -> tuple[int, int] | None:
     return (int(row), int(column)) if wrong[row, column] else None
 
 
-def _name_axes(axes: Axes, class_names: Sequence[str], cell: float) -> None:
+def _name_axes(axes: Axes, names: Sequence[str], cell: float) -> None:
     """Write the class names along both axes.
 
     Args:
         axes: The axes to name.
-        class_names: The classes.
+        names: The classes, as they are to be written.
         cell: Side of a cell in points.
     """
-    names = [label(name) for name in class_names]
     size = min(TEXT_SIZE, 0.75 * cell)
     upright = max(map(len, names)) * _DIGIT * size < cell
     ticks = np.arange(len(names)) + 0.5
@@ -118,10 +138,26 @@ def _name_axes(axes: Axes, class_names: Sequence[str], cell: float) -> None:
         axes.set_xticks(
             ticks, names, fontsize=size, rotation=45, ha="right", rotation_mode="anchor"
         )
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
     axes.set_ylabel("true class", fontweight="bold")
     axes.set_xlabel("predicted class", fontweight="bold")
+
+
+def _number_axes(axes: Axes, classes: int, cell: float) -> None:
+    """Write the numbers of the classes along both axes, as many as there is room for.
+
+    Args:
+        axes: The axes to number.
+        classes: How many classes there are.
+        cell: Side of a cell in points.
+    """
+    widest = len(str(classes - 1)) * _DIGIT * TEXT_SIZE
+    steps = (step for step in (1, 2, 5, 10, 20, 50) if step * cell > widest)
+    numbers = range(0, classes, next(steps, 100))
+    ticks = np.array(numbers) + 0.5
+    axes.set_yticks(ticks, map(str, numbers))
+    axes.set_xticks(ticks, map(str, numbers))
+    axes.set_ylabel("number of the true class", fontweight="bold")
+    axes.set_xlabel("number of the predicted class", fontweight="bold")
 
 
 def _write_counts(

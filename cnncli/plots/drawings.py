@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnncli.plots.palette import BLUE, GREY, MUTED, label
+from cnncli.plots.fonts import class_labels
+from cnncli.plots.palette import BLUE, GREY, MUTED
 from cnncli.plots.style import SMALL_SIZE
 
 if TYPE_CHECKING:
@@ -124,7 +125,8 @@ def class_bars(values: Values, class_names: Sequence[str]) -> Drawing:
     height = _CLASS_HEIGHT * len(shown)
 
     def draw(figure: Figure, top: float) -> None:
-        names = [label(class_names[index]) for index in shown.tolist()]
+        labels = class_labels(class_names)
+        names = [labels[number] for number in shown.tolist()]
         left = LEFT + 0.11 * max(map(len, names))
         axes = _add_axes(figure, left, top, 0.85 * (LEFT + ROOM - left), height)
         _draw_class_bars(axes, values[shown], names)

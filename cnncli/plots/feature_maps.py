@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnncli.plots.drawings import LEFT, ROOM, bars, class_bars, heat, photograph
-from cnncli.plots.palette import MUTED, label
+from cnncli.plots.palette import MUTED, labels
 from cnncli.plots.style import MARGIN, SMALL_SIZE, house_style, new_figure, png_bytes
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ class LayerMaps:
     activation: Values
 
 
-@house_style()
 def plot_feature_maps(
     image: NDArray[np.uint8],
     layers: Sequence[LayerMaps],
@@ -71,12 +70,28 @@ def plot_feature_maps(
     Returns:
         A PNG file's content.
     """
+    with house_style([title, *class_names]):
+        return png_bytes(_figure(image, layers, class_names, title))
+
+
+def _figure(
+    image: NDArray[np.uint8],
+    layers: Sequence[LayerMaps],
+    class_names: Sequence[str],
+    title: str,
+) -> Figure:
+    """Return the figure of an image and what each layer makes of it."""
     drawings = [_drawing(layer.activation[0]) for layer in layers]
     if layers and layers[-1].activation.shape == (1, len(class_names)):
         drawings[-1] = class_bars(layers[-1].activation[0], class_names)
     drawings.insert(0, photograph(image, _LARGEST_MAP))
     names = [_name("input", "", (1, *image.shape))]
-    names += [_name(layer.name, layer.type, layer.activation.shape) for layer in layers]
+    names += [
+        _name(name, layer.type, layer.activation.shape)
+        for name, layer in zip(
+            labels([layer.name for layer in layers], 16), layers, strict=True
+        )
+    ]
     heights = [max(_NAME_HEIGHT, drawing.height) + _GAP for drawing in drawings]
     figure = new_figure(_WIDTH, sum(heights) + _GAP / 2, title)
     figure.set_layout_engine("none")
@@ -85,7 +100,7 @@ def plot_feature_maps(
         _write_name(figure, top, name)
         drawing.draw(figure, top)
         top -= height
-    return png_bytes(figure)
+    return figure
 
 
 def _drawing(values: Values) -> Drawing:
@@ -135,7 +150,7 @@ def _side_by_side(maps: Values) -> Drawing:
 
 def _name(name: str, layer_type: str, shape: tuple[int, ...]) -> list[str]:
     """Return the lines that name a layer."""
-    lines = [label(name, 16), layer_type, str(shape)]
+    lines = [name, layer_type, str(shape)]
     if len(shape) == 4 and shape[3] > _MOST_MAPS:
         lines.append(f"first {_MOST_MAPS} maps")
     return [line for line in lines if line]

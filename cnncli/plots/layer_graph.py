@@ -24,6 +24,7 @@ from cnncli.plots.palette import (
     PAPER,
     VERMILLION,
     label,
+    labels,
     wrapped,
 )
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 _FONT = "Helvetica"
 _DPI = 170
 _SECONDS = 30
+_LONGEST = 44
+"""Most characters of a text in a box or of a line of the title."""
 _COLOURS = (
     ("Conv", BLUE, "#E5F1F7"),
     ("Pooling", GREEN, "#E5F5F1"),
@@ -160,18 +163,22 @@ def _graph(rows: Sequence[LayerRow], input_shape: Shape, title: str) -> pydot.Do
     )
     graph.set_edge_defaults(color=MUTED, penwidth=1.5, arrowsize=0.8)
     source = LayerRow(-1, "input", "InputLayer", input_shape, input_shape, 0, 0, "", 0)
-    for position, row in enumerate((source, *rows)):
-        graph.add_node(_node(f"layer{position}", row))
+    names = labels([row.name for row in rows], _LONGEST)
+    for position, (name, row) in enumerate(
+        zip(("input", *names), (source, *rows), strict=True)
+    ):
+        graph.add_node(_node(f"layer{position}", name, row))
         if position:
             graph.add_edge(pydot.Edge(f"layer{position - 1}", f"layer{position}"))
     return graph
 
 
-def _node(key: str, row: LayerRow) -> pydot.Node:
+def _node(key: str, name: str, row: LayerRow) -> pydot.Node:
     """Return one box: what the layer is at the left, what it gives at the right.
 
     Args:
         key: The box's own name in the graph.
+        name: The layer's name as it is to be written.
         row: The layer.
     """
     edge, inside = next(
@@ -186,7 +193,7 @@ def _node(key: str, row: LayerRow) -> pydot.Node:
     # Boxes are as wide as each other, unless a text needs more.
     table = (
         '<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="2"><TR>'
-        f'<TD ALIGN="LEFT" WIDTH="170">{bold}{_escaped(row.name)}</FONT></TD>'
+        f'<TD ALIGN="LEFT" WIDTH="170">{bold}{_escaped(name)}</FONT></TD>'
         f'<TD ALIGN="RIGHT" WIDTH="170">{(None, *row.output_shape)}</TD>'
         f'</TR><TR><TD ALIGN="LEFT">{small}{_escaped(row.type)}</FONT></TD>'
         f'<TD ALIGN="RIGHT">{small}{parameters}</FONT></TD></TR></TABLE>'
@@ -199,4 +206,4 @@ def _escaped(text: str) -> str:
 
     Graphviz reads ``\N`` and the like even there; a doubled backslash is drawn as one.
     """
-    return html.escape(label(text, 44)).replace("\\", "\\\\")
+    return html.escape(label(text, _LONGEST)).replace("\\", "\\\\")

@@ -8,6 +8,7 @@ line style, the position or a text says the same, so that grey print loses nothi
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
 from cnncli.errors import printable
 
@@ -26,10 +27,30 @@ def label(text: str, limit: int = 24) -> str:
 
     Args:
         text: The name, as the user wrote it.
-        limit: Most characters to return; a longer name ends in an ellipsis.
+        limit: Most characters to return, at least 2; a longer name gets an ellipsis
+            in the second half, since names often differ at their ends.
     """
     text = printable(text)
-    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+    if len(text) <= limit:
+        return text
+    end = limit // 3
+    return f"{text[: limit - 1 - end].rstrip()}…{text[len(text) - end :].lstrip()}"
+
+
+def labels(names: Sequence[str], limit: int = 24) -> list[str]:
+    """Return names fit for a picture, each unlike the others.
+
+    If any two would be the same when shortened, all begin with their numbers, as in
+    "3: name".
+
+    Args:
+        names: As the user wrote them, no two the same.
+        limit: Most characters of each, at least 12.
+    """
+    shown = [label(name, limit) for name in names]
+    if len(set(shown)) == len(shown):
+        return shown
+    return [label(f"{number}: {name}", limit) for number, name in enumerate(names)]
 
 
 def wrapped(text: str, columns: int) -> list[str]:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import io
-import logging
-import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.font_manager import fontManager
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from cnncli.plots.fonts import drawable, find_fonts, quiet_fonts
 from cnncli.plots.palette import INK, MUTED, RULE, wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 TITLE_SIZE = 19
 """Size of a picture's title in points. Pictures are made to fill a slide of 13.3 by
@@ -27,18 +25,6 @@ SMALL_SIZE = 11
 DPI = 150
 MARGIN = 0.2
 """White space around a picture in inches."""
-
-# DejaVu Sans comes with Matplotlib, so that a picture looks the same everywhere. What
-# it lacks are CJK glyphs, taken from the first of these that is installed.
-_CJK_FONTS = (
-    "Noto Sans CJK SC",
-    "Noto Sans CJK JP",
-    "Hiragino Sans",
-    "Microsoft YaHei",
-    "Yu Gothic",
-    "Malgun Gothic",
-    "WenQuanYi Micro Hei",
-)
 
 _SETTINGS: dict[Any, Any] = {
     "font.size": TEXT_SIZE,
@@ -68,33 +54,22 @@ _SETTINGS: dict[Any, Any] = {
     "ytick.major.size": 0.0,
 }
 
-_FONT_LOGGER = logging.getLogger("matplotlib.font_manager")
-
 
 @contextmanager
-def house_style() -> Iterator[None]:
+def house_style(texts: Iterable[str] = ()) -> Iterator[None]:
     """Draw in the house style, whatever the user's own Matplotlib settings are.
 
-    Also a decorator. A glyph that no font has is drawn as a box, and a weight that a
-    font lacks in another, without a warning.
+    Also a decorator.
+
+    Args:
+        texts: What is to be drawn of the user's; any text.
     """
-    installed = set(fontManager.get_font_names())
-    fallbacks = [font for font in _CJK_FONTS if font in installed]
-    _FONT_LOGGER.addFilter(_is_error)
-    try:
-        with mpl.rc_context(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", r"Glyph .* missing from", UserWarning)
-            mpl.rcdefaults()
-            mpl.rcParams.update(_SETTINGS)
-            mpl.rcParams["font.family"] = ["DejaVu Sans", *fallbacks]
-            yield
-    finally:
-        _FONT_LOGGER.removeFilter(_is_error)
-
-
-def _is_error(record: logging.LogRecord) -> bool:
-    """Return whether a message is more than a warning."""
-    return record.levelno > logging.WARNING
+    families = find_fonts(texts).families
+    with mpl.rc_context(), quiet_fonts():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_SETTINGS)
+        mpl.rcParams["font.family"] = [*families]
+        yield
 
 
 def new_figure(width: float, height: float, title: str) -> Figure:
@@ -107,9 +82,10 @@ def new_figure(width: float, height: float, title: str) -> Figure:
         height: Height in inches of what stands below the title.
         title: The finding; any text.
     """
-    layout = ConstrainedLayoutEngine(w_pad=MARGIN, h_pad=MARGIN / 2)
+    layout = ConstrainedLayoutEngine(compress=True, w_pad=MARGIN, h_pad=MARGIN / 2)
     figure = Figure(figsize=(width, height), dpi=DPI, layout=layout)
     FigureCanvasAgg(figure)
+    title = drawable(title)
     drawn = figure.suptitle("", x=MARGIN / width, ha="left")
     # Matplotlib's own wrapping reads dollar signs as mathematics. A character is about
     # two thirds as wide as high, and hardly less than half.

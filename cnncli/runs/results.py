@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cnncli.experiment.load import Experiment
     from cnncli.runs.folder import RunFolder
     from cnncli.training.progress import TrainingProgress
+    from cnncli.training.watchers import Watcher
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ def write_results(
     fingerprints: dict[str, str],
     history: list[dict[str, float]],
     evaluation: Evaluation,
+    watcher: Watcher,
 ) -> None:
     """Write what a run leaves: the model, its history, its summary, its evaluation.
 
@@ -104,6 +106,7 @@ def write_results(
         fingerprints: Digests of the data set's pools.
         history: One row an epoch.
         evaluation: Of the test images.
+        watcher: Is told what the pictures lack.
 
     Raises:
         OutputError: A file can't be written.
@@ -120,18 +123,28 @@ def write_results(
     write_history(folder, history)
     summary = format_summary(experiment.rows, experiment.data.image_shape)
     write_file(folder / "summary.txt", summary + "\n")
-    for name, content in evaluation_files(evaluation).items():
+    for name, content in evaluation_files(evaluation, watcher).items():
         write_file(folder / name, content)
 
 
-def evaluation_files(evaluation: Evaluation) -> dict[str, bytes | str]:
-    """Return the files that an evaluation makes, by their names."""
+def evaluation_files(
+    evaluation: Evaluation, watcher: Watcher
+) -> dict[str, bytes | str]:
+    """Return the files that an evaluation makes, by their names.
+
+    Args:
+        evaluation: What to write.
+        watcher: Is told what the picture lacks.
+    """
     import numpy as np
     import pandas as pd
 
     from cnncli.plots.confusion_matrix import plot_confusion_matrix
+    from cnncli.plots.fonts import font_warning
 
     names = [score.name for score in evaluation.classes]
+    if warning := font_warning(names):
+        watcher.warn(warning)
     texts = np.array(names, dtype=object)
     predictions = pd.DataFrame(
         {

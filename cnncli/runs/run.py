@@ -87,6 +87,7 @@ def run(
             trained.data["fingerprints"],
             trained.progress.history,
             evaluation,
+            watcher,
         )
         write_log(folder, log)
         result = RunResult.of(
