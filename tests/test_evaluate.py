@@ -98,7 +98,7 @@ def test_train_split_has_the_training_images(run: Path, cli: Cli) -> None:
     last = (run / "history.csv").read_text().splitlines()[-1].split(",")
     assert printed["loss"] != float(last[1])
     text = cli("evaluate", str(run), "--split", "train").stdout
-    figures, scores = text.split("class ", 1)
+    figures, scores = text.split("number  class ", 1)
     assert figures.endswith(
         "\n"
         "The last line of history.csv differs: it is a mean over an epoch in which the "
