@@ -15,6 +15,7 @@ from cnncli import __version__
 from cnncli.commands.evaluate import evaluate
 from cnncli.commands.feature_maps import feature_maps
 from cnncli.commands.plot_model import plot_model
+from cnncli.commands.started import OWN_PROCESS
 from cnncli.commands.summary import summary
 from cnncli.commands.train import train
 from cnncli.errors import CnncliError, OutputError, TrainingError
@@ -86,7 +87,7 @@ for command in (train, evaluate, summary, plot_model, feature_maps):
 def main() -> None:
     """Run the command line."""
     prepare()
-    cli(prog_name="cnncli")
+    cli(prog_name="cnncli", obj=OWN_PROCESS)
 
 
 def _explain(lines: list[str]) -> None:
