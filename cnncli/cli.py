@@ -16,6 +16,7 @@ from cnncli.commands.adopt import adopt
 from cnncli.commands.evaluate import evaluate
 from cnncli.commands.feature_maps import feature_maps
 from cnncli.commands.plot_model import plot_model
+from cnncli.commands.started import OWN_PROCESS
 from cnncli.commands.summary import summary
 from cnncli.commands.train import train
 from cnncli.errors import CnncliError, OutputError, TrainingError
@@ -87,7 +88,7 @@ for command in (train, evaluate, summary, plot_model, feature_maps, adopt):
 def main() -> None:
     """Run the command line."""
     prepare()
-    cli(prog_name="cnncli")
+    cli(prog_name="cnncli", obj=OWN_PROCESS)
 
 
 def _explain(lines: list[str]) -> None:

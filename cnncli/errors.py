@@ -7,6 +7,12 @@ was received and how to mend it; it starts in lower case and has no final stop.
 
 from __future__ import annotations
 
+import re
+
+_LAST_LINES = 10
+_LONGEST_LINE = 500
+_NOISE = re.compile(r"I\d{4} |WARNING: All log messages before absl")
+
 
 class CnncliError(Exception):
     """Base of all errors that are the input's or the machine's fault, not a bug's.
@@ -65,6 +71,29 @@ class TrainingError(CnncliError):
     """Training failed: a value is not finite, or memory ran out."""
 
     exit_code = 6
+
+
+class DiedError(TrainingError):
+    """The process that TensorFlow ran in was ended, by itself or by the system.
+
+    Args:
+        problem: What is known of it.
+        log: What libraries wrote to stderr.
+    """
+
+    def __init__(self, problem: str, log: bytes) -> None:
+        super().__init__(problem)
+        self.log = log
+
+    def lines(self) -> list[str]:
+        """Return the last lines of the log that tell something, then the error's."""
+        said = [
+            printable(line[:_LONGEST_LINE])
+            for line in self.log.decode(errors="replace").splitlines()
+            if line.strip() and not _NOISE.match(line)
+        ]
+        heading = ["the last that was written by TensorFlow:"] if said else []
+        return [*heading, *said[-_LAST_LINES:], *super().lines()]
 
 
 class GateError(CnncliError):

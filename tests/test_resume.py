@@ -382,7 +382,10 @@ def test_unfinished_run_is_not_started_anew_unasked(config: str, cli: Cli) -> No
 def test_second_run_in_a_folder_is_refused(
     options: list[str], run: Path, config: str, cli: Cli
 ) -> None:
-    with (run / ".lock").open("r+") as lock:
+    with (
+        mock.patch("cnncli.runs.folder._SECONDS_TO_DIE", 0.0),
+        (run / ".lock").open("r+") as lock,
+    ):
         fcntl.flock(lock, fcntl.LOCK_EX)
         lock.truncate()
         lock.write("4711\n")

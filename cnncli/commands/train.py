@@ -16,7 +16,7 @@ from cnncli.commands.options import (
     quiet_option,
     set_option,
 )
-from cnncli.commands.started import backend_started
+from cnncli.commands.started import backend_started, native_stderr_watched
 from cnncli.errors import printable
 from cnncli.system.columns import aligned
 from cnncli.system.terminal import say
@@ -127,12 +127,16 @@ def _run(
     """Run an experiment with its progress on stderr."""
     from cnncli.backend.start import start
     from cnncli.commands.progress import open_progress
+    from cnncli.runs.endings import death_noted
     from cnncli.runs.run import run
-    from cnncli.system.stderr import native_stderr_in_log
     from cnncli.training.watchers import Watcher, Watchers
 
     curves = experiment.config.training.tensorboard
-    with native_stderr_in_log() as log, open_progress(quiet=quiet) as progress:
+    with (
+        death_noted(folder, experiment.config),
+        native_stderr_watched() as log,
+        open_progress(quiet=quiet) as progress,
+    ):
         progress.status("starting TensorFlow")
         backend = start(experiment.config, lean=True)
         watchers: list[Watcher] = [progress]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from cnncli.config import config_to_yaml
 from cnncli.errors import (
     ConfigError,
+    DiedError,
     ModelFileError,
     OutputError,
     StoppedError,
@@ -16,9 +19,11 @@ from cnncli.errors import (
 )
 from cnncli.modelfile.place import STATE_NAME
 from cnncli.runs.folder import LOG
+from cnncli.runs.manifest import first_manifest
 from cnncli.system.files import write_file
 
 if TYPE_CHECKING:
+    from cnncli.config import Config
     from cnncli.runs.folder import RunFolder
     from cnncli.system.signals import StopRequest
     from cnncli.training.progress import TrainingProgress
@@ -67,6 +72,36 @@ def ending_noted(folder: RunFolder, log: BinaryIO) -> Iterator[None]:
     except Exception as error:
         _note_end(folder, log, "failed", reason=str(error).partition("\n")[0])
         raise
+
+
+@contextmanager
+def death_noted(folder: RunFolder, config: Config) -> Iterator[None]:
+    """Note in the manifest that the run's process was ended; keep the log.
+
+    Args:
+        folder: The run's.
+        config: The run's.
+
+    Raises:
+        DiedError: As in the block, with how to go on.
+    """
+    before = folder.manifest()
+    try:
+        yield
+    except DiedError as error:
+        reason = str(error)
+        log = BytesIO(error.log)
+        if folder.manifest() != before:
+            _note_end(folder, log, "failed", reason=reason)
+        elif not folder.holds_anything():
+            with suppress(OutputError):
+                folder.start(config_to_yaml(config), first_manifest(config, {}))
+            _note_end(folder, log, "failed", reason=reason)
+        if folder.manifest() == before or not (folder / STATE_NAME).exists():
+            raise
+        raise DiedError(
+            f"{error}; go on with: {folder.resume_command}", error.log
+        ) from error
 
 
 def stop_if_asked(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from cnncli.system.files import is_temporary, read_json, sweep, write_file
 LOG = "tensorflow.log"
 LOCK = ".lock"
 SCHEMA = "cnncli.run/1"
+_SECONDS_TO_DIE = 1.0
 _FILES = (
     CONFIG_NAME,
     MANIFEST_NAME,
@@ -97,7 +99,7 @@ class RunFolder:
             self._check_run()
             return
         status = self.manifest().get("status")
-        if status is None or overwrite or not self._holds_anything():
+        if status is None or overwrite or not self.holds_anything():
             return
         if status == "finished":
             raise OutputError(
@@ -183,7 +185,7 @@ class RunFolder:
                 "place with --out"
             )
 
-    def _holds_anything(self) -> bool:
+    def holds_anything(self) -> bool:
         """Return whether a run got so far that starting anew would lose anything."""
         return any((self / name).exists() for name in (STATE_NAME, MODEL_NAME))
 
@@ -211,7 +213,7 @@ class RunFolder:
 
     def _take(self, lock: int) -> None:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock_soon(lock)
         except BlockingIOError as error:
             holder = os.read(lock, 20).decode("ascii", "replace").strip() or "another"
             raise OutputError(
@@ -234,6 +236,25 @@ class RunFolder:
             f"{self.path}: can't write there: {error.strerror}; choose another place "
             "with --out"
         )
+
+
+def _lock_soon(lock: int) -> None:
+    """Lock a file; wait a little, for a process that is being killed still has it.
+
+    Raises:
+        BlockingIOError: Another process keeps it.
+        OSError: The file system has no locks.
+    """
+    deadline = time.monotonic() + _SECONDS_TO_DIE
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _now() -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import FrameType
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopRequest:
@@ -35,7 +35,7 @@ def stop_request() -> Iterator[StopRequest]:
         What to look at.
     """
     request = StopRequest()
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    before = {number: signal.getsignal(number) for number in STOPPING}
     # Python lets only the main thread say what a signal does.
     in_main = threading.current_thread() is threading.main_thread()
     heeded = [

@@ -39,6 +39,12 @@ def say(line: str) -> None:
         discard(sys.stderr)
 
 
+def restore_screen() -> None:
+    """Clear the line of a live bar and show the cursor, as nobody else now can."""
+    if sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown"):
+        click.echo("\r\x1b[2K\x1b[?25h", err=True, nl=False)
+
+
 def discard(stream: TextIO) -> None:
     """Send a broken stream nowhere, or the interpreter's last flush fails again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
