@@ -40,8 +40,8 @@ def watched(log: BinaryIO) -> Iterator[None]:
     an end within the block that Python knows nothing of becomes an error. Where no
     second process can be made, this one does the block.
 
-    OpenBLAS stops its threads for a fork and starts them when they are needed; no others
-    may run yet.
+    OpenBLAS stops its threads for a fork and starts them when they are needed; no
+    others may run yet.
 
     Args:
         log: What libraries write to stderr.
