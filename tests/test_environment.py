@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ import pytest
 
 from tests.tiny import CONFIG
 
-PROGRAM = f"{sys.executable} -m cnncli"
+PROGRAM = f"{shlex.quote(sys.executable)} -m cnncli"
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
 
 
@@ -24,7 +25,7 @@ def shell(
     folder: Path, command: str, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a line of shell, in which ``cnncli`` is this program."""
-    command = command.replace("cnncli", PROGRAM)
+    command = re.sub(r"(?<![\w./-])cnncli(?=\s)", PROGRAM, command)
     return subprocess.run(
         ["bash", "-c", command],
         capture_output=True,
