@@ -4,9 +4,9 @@ Everything is in 64-bit floats. Maps are (height, width) or (height, width, chan
 kernels (kernel_height, kernel_width), or as in Keras (kernel_height, kernel_width,
 channels_in, channels_out).
 
-The formulas are those of Dumoulin and Visin, "A guide to convolution arithmetic for deep
-learning", https://arxiv.org/abs/1603.07285. What deep learning calls a convolution is a
-cross-correlation; a convolution in the mathematical sense turns the kernel round first.
+The formulas are those of Dumoulin and Visin, "A guide to convolution arithmetic for
+deep learning", https://arxiv.org/abs/1603.07285. What deep learning calls a convolution
+is a cross-correlation; in mathematics, the kernel is turned round first.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def cross_correlate(
         output_size(n, f, stride=stride)
         for n, f in zip(values.shape, weights.shape[:2], strict=False)
     )
-    result = np.zeros((height, width, *weights.shape[3:])) + np.asarray(bias)
+    result: Array = np.zeros((height, width, *weights.shape[3:])) + np.asarray(bias)
     # One element of the kernel at a time, for all windows at once.
     for row, column in np.ndindex(*weights.shape[:2]):
         under = values[row:, column:][::stride, ::stride][:height, :width]
