@@ -180,7 +180,7 @@ class LayerAnswer:
         panels = [
             Panel(f"input{part}", found.given[..., 0]),
             Panel(f"kernel{part}", found.kernel[..., 0]),
-            Panel("by hand", found.result),
+            Panel(f"by hand, {found.activation}", found.result),
             Panel("network", found.expected),
         ]
         title = (
@@ -224,7 +224,7 @@ def answer_exercise(asked: ExerciseOptions, *, steps: bool) -> ExerciseAnswer:
             planned.pooling,
         ),
         steps,
-        both=asked == ExerciseOptions(),
+        both=asked == ExerciseOptions() and not steps,
     )
 
 

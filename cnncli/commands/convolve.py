@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -136,7 +137,6 @@ def convolve(
         answer_exercise,
         answer_layer,
     )
-    from cnncli.explain.arrays import npz_bytes
     from cnncli.lesson.options import ExerciseOptions
     from cnncli.system.files import write_new_files
 
@@ -173,6 +173,8 @@ def convolve(
     if animate is not None and isinstance(answer, ExerciseAnswer):
         contents[animate] = answer.animation(_with_bar)
     if arrays is not None:
+        from cnncli.explain.arrays import npz_bytes
+
         contents[arrays] = npz_bytes(answer.arrays())
     write_new_files(contents, overwrite=overwrite)
     click.echo(json.dumps(answer.json()) if as_json else "\n".join(answer.lines()))
@@ -188,8 +190,7 @@ def _check_suffix(option: str, path: Path | None, *allowed: str) -> None:
 @contextmanager
 def _with_bar(frames: Sequence[int]) -> Iterator[Iterable[int]]:
     """Show on a terminal how many frames of an animation are drawn."""
-    stream = click.get_text_stream("stderr")
     with click.progressbar(
-        frames, label="drawing", file=stream, hidden=not stream.isatty()
+        frames, label="drawing", file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as bar:
         yield bar

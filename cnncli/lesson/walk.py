@@ -88,7 +88,7 @@ def walk(exercise: Exercise) -> Iterator[str]:
     (kernel,), (padding,) = exercise.used, exercise.paddings
     given = pad(exercise.image, padding)
     (result,) = exercise.maps()
-    around = f", {padding} zeros around it" if padding else ""
+    around = f", zeros around it: {padding}" if padding else ""
     turned = ", turned round" if exercise.flipped else ""
     yield f"image {exercise.image.shape}{around}; kernel {kernel.shape}{turned}"
     yield ""
@@ -121,7 +121,7 @@ def formulas(exercise: Exercise) -> Iterator[str]:
     same = (f_h - 1) / 2
     kept = f"{number(same)}, the zeros on each side that keep the size at stride 1"
     if f_h % 2 == 0:
-        kept = f"{number(same)}: no kernel of even size keeps the size"
+        kept = f"{number(same)}: an even size keeps no size"
     yield f"same    p = (f - 1) / 2 = ({f_h} - 1) / 2 = {kept}"
     yield (
         "weights (f_w f_h c_in + 1) c_out = "

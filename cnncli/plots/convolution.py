@@ -34,6 +34,8 @@ _CELL = 0.55
 """Side of a cell with a value in it in inches, at the least."""
 _MOST_CELLS = int(_LARGEST / _CELL)
 _GAP = 0.55
+_CHARACTER = 0.64
+"""Width of a digit as a share of the type size."""
 
 
 @dataclass(frozen=True)
@@ -97,23 +99,40 @@ def draw_matrix(axes: Axes, values: Array, like: Array | None = None) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
-    if not _shows_values(values):
-        return
+    if _shows_values(values):
+        _write_values(axes, values, low, high)
+
+
+def _write_values(axes: Axes, values: Array, low: float, high: float) -> None:
+    """Write each value into its cell, as large as they all fit.
+
+    Args:
+        axes: Where the matrix is drawn.
+        values: (height, width); NaN is left out.
+        low: The lower end of the colour scale.
+        high: Its upper end.
+    """
+    # Without the sign of -0.
+    texts = {
+        place: f"{value + 0:.3g}"
+        for place, value in np.ndenumerate(values)
+        if np.isfinite(value)
+    }
     cell = axes.get_window_extent().width * 72 / DPI / values.shape[1]
-    size = min(TEXT_SIZE + 4, 0.3 * cell)
-    for (row, column), value in np.ndenumerate(values):
-        if np.isfinite(value):
-            share = (value - low) / (high - low)
-            dark = share < 0.5 if low == 0 else abs(share - 0.5) > 0.35
-            axes.text(
-                column,
-                row,
-                f"{value + 0:.3g}",
-                ha="center",
-                va="center_baseline",
-                fontsize=size,
-                color=PAPER if dark else INK,
-            )
+    longest = max(map(len, texts.values()), default=1)
+    size = min(TEXT_SIZE + 4, 0.45 * cell, 0.9 * cell / (_CHARACTER * longest))
+    for (row, column), text in texts.items():
+        share = (values[row, column] - low) / (high - low)
+        is_dark = share < 0.5 if low == 0 else abs(share - 0.5) > 0.35
+        axes.text(
+            column,
+            row,
+            text,
+            ha="center",
+            va="center_baseline",
+            fontsize=size,
+            color=PAPER if is_dark else INK,
+        )
 
 
 def _shows_values(values: Array) -> bool:
