@@ -13,6 +13,7 @@ import click
 
 from cnncli import __version__
 from cnncli.commands.adopt import adopt
+from cnncli.commands.convolve import convolve
 from cnncli.commands.evaluate import evaluate
 from cnncli.commands.feature_maps import feature_maps
 from cnncli.commands.plot_model import plot_model
@@ -81,7 +82,15 @@ def cli(debug: bool) -> None:
     """
 
 
-for command in (train, evaluate, summary, plot_model, feature_maps, adopt):
+for command in (
+    train,
+    evaluate,
+    summary,
+    plot_model,
+    feature_maps,
+    adopt,
+    convolve,
+):
     cli.add_command(command)
 
 

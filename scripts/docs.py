@@ -1,12 +1,14 @@
-"""The generated parts of the pages in docs/: command help and the config reference."""
+"""The generated parts of the pages in docs/: help, references, what commands print."""
 
 from __future__ import annotations
 
+import shlex
 import typing
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import annotated_types
+import numpy as np
 from click.testing import CliRunner
 from pydantic import BaseModel
 
@@ -16,6 +18,11 @@ from cnncli.config.fields import Named
 from cnncli.config.layers import AnyLayer
 from cnncli.config.scalars import describe
 from cnncli.config.schema import Config
+from cnncli.lesson.arithmetic import cross_correlate
+from cnncli.lesson.exercise import as_arrays
+from cnncli.lesson.matrix import parse_matrix
+from cnncli.lesson.plan import IMAGE, KERNEL
+from cnncli.lesson.walk import matrix_lines
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -30,6 +37,23 @@ def command_help(*command: str) -> str:
         cli, arguments, prog_name="cnncli", terminal_width=_WIDTH
     )
     return f"```\n$ cnncli {' '.join(arguments)}\n{result.stdout}```\n"
+
+
+def output_of(command: str) -> str:
+    """Return what a command prints, as a block of Markdown."""
+    result = CliRunner().invoke(cli, shlex.split(command), prog_name="cnncli")
+    return f"```\n$ cnncli {command}\n{result.output}```\n"
+
+
+def loop_of_the_text() -> str:
+    """Return what the course text's loop makes of the example with a padding of 1."""
+    image, kernel = as_arrays([parse_matrix(IMAGE), parse_matrix(KERNEL)])
+    whole = cross_correlate(image, kernel, padding=1)
+    reached = np.zeros_like(whole)
+    windows = tuple(n - f + 1 for n, f in zip(image.shape, kernel.shape, strict=True))
+    for row, column in np.ndindex(*windows):
+        reached[row, column] = whole[row, column]
+    return "\n".join(["```", *matrix_lines(reached), "```", ""])
 
 
 def config_reference() -> str:

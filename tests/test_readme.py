@@ -57,6 +57,8 @@ def test_json_keys_of_evaluate_and_summary(finished: Path, cli: Cli) -> None:
     assert documented_keys("cnncli.evaluation/1") == set(metrics)
     summary = json.loads(cli("summary", "--json").stdout)
     assert documented_keys("cnncli.summary/1") == set(summary)
+    exercise = json.loads(cli("convolve", "--json").stdout)
+    assert documented_keys("cnncli.convolve/1") == set(exercise)
 
 
 def test_json_keys_of_train(trained: tuple[Path, Result]) -> None:

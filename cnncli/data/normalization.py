@@ -82,6 +82,17 @@ class Normalization:
             f"with one number for each channel, every deviation above 0; got {stored!r}"
         )
 
+    def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return normalised pixels, of the same shape, as a network sees them.
+
+        Args:
+            pixels: (..., height, width, channels).
+        """
+        mean = np.array(self.mean, np.float32)
+        deviation = np.array(self.deviation, np.float32)
+        normalized: NDArray[np.float32] = (pixels - mean) / deviation
+        return normalized
+
     def to_dict(self) -> dict[str, list[float]]:
         """Return the numbers as JSON can hold them, to the last bit."""
         return {"mean": list(self.mean), "deviation": list(self.deviation)}

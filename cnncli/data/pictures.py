@@ -42,13 +42,36 @@ def read_picture(
     Raises:
         DataError: The file isn't such a picture, is damaged, or is too large.
     """
+    from PIL import Image
+
+    height, width, channels = shape
+    image, notes = _read(path, "L" if channels == 1 else "RGB")
+    if image.size != (width, height):
+        image = image.resize((width, height), Image.Resampling.LANCZOS)
+        notes.append(f"{path} was resized to {width} x {height} pixels")
+    return np.asarray(image, np.uint8).reshape(shape), notes
+
+
+def read_grey_picture(path: Path) -> tuple[NDArray[np.uint8], list[str]]:
+    """Read a picture in grey, of its own size.
+
+    The arguments and errors are those of ``read_picture``.
+
+    Returns:
+        (height, width) uint8, and what had to be done to the picture.
+    """
+    image, notes = _read(path, "L")
+    return np.asarray(image, np.uint8), notes
+
+
+def _read(path: Path, mode: str) -> tuple[Image.Image, list[str]]:
+    """Read a picture, upright, in a mode of Pillow's."""
     from PIL import Image, ImageOps
 
     with open_stream(path) as stream:
         content = read_up_to(stream, MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise DataError(f"{path}: a picture may have at most {MAX_BYTES:,} bytes")
-    height, width, channels = shape
     notes = []
     with warnings.catch_warnings(), _refusing(path):
         warnings.simplefilter("ignore")  # what matters is raised
@@ -58,11 +81,7 @@ def read_picture(
         if getattr(opened, "is_animated", False):
             notes.append(f"of {path} only the first frame is taken")
         upright = _in_8_bits(ImageOps.exif_transpose(opened))
-        image = upright.convert("L" if channels == 1 else "RGB")
-    if image.size != (width, height):
-        image = image.resize((width, height), Image.Resampling.LANCZOS)
-        notes.append(f"{path} was resized to {width} x {height} pixels")
-    return np.asarray(image, np.uint8).reshape(shape), notes
+        return upright.convert(mode), notes
 
 
 @contextmanager

@@ -43,6 +43,8 @@ _SETTINGS: dict[Any, Any] = {
     "figure.titlesize": TITLE_SIZE,
     "figure.titleweight": "bold",
     "grid.color": RULE,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "cnncli",
     "lines.linewidth": 3.0,
     "lines.markersize": 8.0,
     "xtick.color": MUTED,
@@ -100,6 +102,17 @@ def new_figure(width: float, height: float, title: str) -> Figure:
 
 def png_bytes(figure: Figure) -> bytes:
     """Return a figure as a PNG file's bytes, the same for the same figure."""
+    return picture_bytes(figure, "png")
+
+
+def picture_bytes(figure: Figure, picture_format: str) -> bytes:
+    """Return a figure as a picture file's bytes, the same for the same figure.
+
+    Args:
+        figure: The figure, made in the house style.
+        picture_format: "png" or "svg".
+    """
+    undated = {"png": "Software", "svg": "Date"}[picture_format]
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    figure.savefig(buffer, format=picture_format, metadata={undated: None})
     return buffer.getvalue()

@@ -1,0 +1,301 @@
+"""What ``convolve`` answers: lines, numbers, pictures, arrays.
+
+Wrong options are found before NumPy is imported, as far as they can be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from cnncli.errors import ConfigError, DataError
+from cnncli.lesson.options import ExerciseOptions
+from cnncli.lesson.plan import plan
+from cnncli.system.columns import aligned
+from cnncli.system.terminal import say
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from cnncli.explain.by_hand import ByHand
+    from cnncli.lesson.arithmetic import Array
+    from cnncli.lesson.exercise import Exercise
+    from cnncli.lesson.plan import Plan
+
+_MOST_PRINTED = 10
+"""Rows and columns of the largest map that is printed unasked."""
+
+Shown = Callable[[Sequence[int]], "AbstractContextManager[Iterable[int]]"]
+
+
+class Answer(Protocol):
+    """An answer, in the forms in which it can be asked for."""
+
+    def lines(self) -> Iterable[str]:
+        """Return it as text."""
+
+    def json(self) -> dict[str, Any]:
+        """Return its numbers."""
+
+    def arrays(self) -> dict[str, Array]:
+        """Return its numbers as arrays, by their names."""
+
+    def picture(self, picture_format: str) -> bytes:
+        """Draw it, as "png" or "svg"."""
+
+
+@dataclass(frozen=True)
+class ExerciseAnswer:
+    """The answer to an exercise.
+
+    Attributes:
+        exercise: The exercise.
+        steps: Whether every window is to be in the text.
+        both: Whether the text is to turn the kernel round as well, with the formulas.
+    """
+
+    exercise: Exercise
+    steps: bool
+    both: bool
+
+    def lines(self) -> Iterator[str]:
+        """Return it as text."""
+        from cnncli.lesson.walk import formulas, outline, walk
+
+        if not (self.steps or self.both):
+            yield from outline(self.exercise, most_printed=_MOST_PRINTED)
+            return
+        yield f"{self._name()}:"
+        yield ""
+        yield from walk(self.exercise)
+        if self.both:
+            yield ""
+            yield "Convolution in mathematics turns the kernel round first:"
+            yield ""
+            yield from walk(replace(self.exercise, flipped=True))
+            yield ""
+            yield "With n = 3, f = 2, p = 0, s = 1, one channel in and one out:"
+            yield ""
+            yield from formulas(self.exercise)
+
+    def json(self) -> dict[str, Any]:
+        """Return its numbers."""
+        return self.exercise.to_dict()
+
+    def arrays(self) -> dict[str, Array]:
+        """Return its numbers as arrays, by their names."""
+        return self.exercise.arrays()
+
+    def picture(self, picture_format: str) -> bytes:
+        """Draw image, kernels and maps side by side."""
+        from cnncli.plots.convolution import Panel, plot_convolution
+
+        maps = self.exercise.maps()
+        several = len(maps) > 1
+        panels = [Panel("image", self.exercise.image)]
+        if not several:
+            panels.append(Panel("kernel", self.exercise.used[0]))
+        panels += [
+            Panel(f"map {number}" if several else "result", found)
+            for number, found in enumerate(maps, 1)
+        ]
+        pooled = self.exercise.pooled()
+        if pooled is not None:
+            panels.append(Panel("pooled", pooled))
+        return plot_convolution(
+            panels, title=self._name(), picture_format=picture_format
+        )
+
+    def animation(self, shown: Shown) -> bytes:
+        """Draw the way of its only kernel, as GIF."""
+        from cnncli.lesson.arithmetic import pad
+        from cnncli.plots.animation import animate_convolution
+
+        exercise = self.exercise
+        (kernel,), (padding,), (result,) = (
+            exercise.used,
+            exercise.paddings,
+            exercise.maps(),
+        )
+        image = pad(exercise.image, padding)
+        return animate_convolution(image, kernel, result, exercise.stride, shown)
+
+    def _name(self) -> str:
+        what = "Convolution" if self.exercise.flipped else "Cross-correlation"
+        height, width = self.exercise.kernels[0].shape
+        paddings = ", ".join(map(str, self.exercise.paddings))
+        return (
+            f"{what} with {height} x {width}, stride {self.exercise.stride}, padding "
+            f"{paddings}"
+        )
+
+
+@dataclass(frozen=True)
+class LayerAnswer:
+    """One map of a trained model, by hand.
+
+    Attributes:
+        found: The map, and the network's own.
+    """
+
+    found: ByHand
+
+    def lines(self) -> Iterator[str]:
+        """Return it as text."""
+        found = self.found
+        yield aligned(
+            [
+                ("layer", f"{found.layer}, map {found.index}"),
+                ("input", str(found.given.shape)),
+                ("kernel", f"{found.kernel.shape}, bias {found.bias:.6g}"),
+                ("activation", found.activation),
+                ("map", f"{found.result.shape}, up to {found.result.max():.6g}"),
+                ("largest difference", f"{found.largest_difference:.2g}"),
+            ]
+        )
+
+    def json(self) -> dict[str, Any]:
+        """Return its numbers."""
+        return self.found.to_dict()
+
+    def arrays(self) -> dict[str, Array]:
+        """Return its numbers as arrays, by their names."""
+        found = self.found
+        return {
+            "input": found.given,
+            "kernel": found.kernel,
+            "result": found.result,
+            "network": found.expected,
+        }
+
+    def picture(self, picture_format: str) -> bytes:
+        """Draw what the layer gets, the kernel, and the two maps side by side."""
+        from cnncli.plots.convolution import Panel, plot_convolution
+
+        found = self.found
+        channels = found.kernel.shape[2]
+        part = f" 0 of {channels}" if channels > 1 else ""
+        panels = [
+            Panel(f"input{part}", found.given[..., 0]),
+            Panel(f"kernel{part}", found.kernel[..., 0]),
+            Panel(f"by hand, {found.activation}", found.result),
+            Panel("network", found.expected),
+        ]
+        title = (
+            f"{found.layer}, map {found.index}: by hand and by the network, "
+            f"{found.largest_difference:.1g} apart at most"
+        )
+        return plot_convolution(panels, title=title, picture_format=picture_format)
+
+
+def answer_exercise(asked: ExerciseOptions, *, steps: bool) -> ExerciseAnswer:
+    """Work out an exercise.
+
+    Args:
+        asked: What the options say.
+        steps: Whether to walk through every window.
+
+    Raises:
+        ConfigError: An option says nothing that can be worked out.
+        DataError: A picture can't be read, or there is no such test image.
+    """
+    planned = plan(asked, steps=steps)
+
+    from cnncli.lesson.exercise import Exercise, as_arrays, random_kernels
+
+    image = _image(asked, planned)
+    height, width = image.shape
+    planned.check((height, width))
+    kernels = (
+        as_arrays([planned.kernel] * len(planned.paddings))
+        if asked.kernel_size is None
+        else random_kernels(asked.kernel_size, len(planned.paddings), asked.seed)
+    )
+    return ExerciseAnswer(
+        Exercise(
+            image,
+            kernels,
+            planned.paddings,
+            asked.stride,
+            asked.bias,
+            asked.flip,
+            planned.pooling,
+        ),
+        steps,
+        both=asked == ExerciseOptions() and not steps,
+    )
+
+
+def answer_layer(
+    asked: ExerciseOptions, model: Path, name: str | None, index: int
+) -> LayerAnswer:
+    """Work out a map of a trained model, for a test image or a picture.
+
+    Raises:
+        ConfigError: An option is missing, or has no meaning for a model.
+        DataError: The image can't be read, or there is no such test image.
+        ModelFileError: The model can't be read, or has no such layer or map.
+    """
+    if asked._replace(image=None, test_image=None) != ExerciseOptions():
+        raise ConfigError(
+            "--model: kernel, bias, stride and padding are the layer's own; leave out "
+            "all but --layer, --map, --test-image and --image"
+        )
+    if name is None:
+        raise ConfigError("--model: name the layer with --layer")
+    if asked.image is not None and asked.test_image is not None:
+        raise ConfigError("--image and --test-image exclude each other")
+
+    from cnncli.commands.started import backend_started
+    from cnncli.explain.by_hand import check_layer, map_by_hand
+    from cnncli.modelfile.file import open_model
+
+    saved = open_model(model)
+    layer = check_layer(saved, name, index)
+    if asked.image is not None:
+        from cnncli.data.pictures import read_picture
+
+        pixels, notes = read_picture(Path(asked.image), saved.image_shape)
+        for note in notes:
+            say(f"note: {note}")
+    else:
+        from cnncli.evaluation.images import load_evaluation_images
+
+        images, _ = load_evaluation_images(saved, "test", None)
+        number = _test_image(asked.test_image or 0, len(images))
+        pixels = images.pixels[number]
+    with backend_started(saved.config) as backend:
+        return LayerAnswer(map_by_hand(backend.load(saved), layer, index, pixels))
+
+
+def _image(asked: ExerciseOptions, planned: Plan) -> Array:
+    """Return the image of an exercise, (height, width)."""
+    from cnncli.lesson.exercise import as_arrays, random_image
+
+    if asked.random is not None:
+        return random_image(asked.random, asked.seed)
+    if asked.test_image is not None:
+        from cnncli.config.schema import FashionMNIST
+        from cnncli.data.sources import find_source
+
+        images = find_source(FashionMNIST()).load("test")
+        pixels = images.pixels[_test_image(asked.test_image, len(images)), ..., 0]
+        return as_arrays([pixels])[0]
+    if planned.image is not None:
+        return as_arrays([planned.image])[0]
+    from cnncli.data.pictures import read_grey_picture
+
+    pixels, notes = read_grey_picture(Path(str(asked.image)))
+    for note in notes:
+        say(f"note: {note}")
+    return as_arrays([pixels])[0]
+
+
+def _test_image(number: int, count: int) -> int:
+    if number >= count:
+        raise DataError(
+            f"--test-image {number}: there are {count:,} test images, 0 to {count - 1}"
+        )
+    return number

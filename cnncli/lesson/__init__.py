@@ -1,0 +1,1 @@
+"""Convolution by hand: the arithmetic of a lesson, on NumPy alone."""
