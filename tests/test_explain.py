@@ -279,7 +279,7 @@ def test_occlusion_predicts_a_row_of_places_at_once() -> None:
 
 def test_rounding_is_no_evidence() -> None:
     """Otherwise its pattern would be drawn as strong as any other."""
-    weights = np.full((SIZE, SIZE, 1, 2), 1e-6)
+    weights = np.full((SIZE, SIZE, 1, 2), 1e-3)
     weights[0, 0] = 100
     image = bright(0, 0)
     image[5:] = 1
