@@ -82,6 +82,37 @@ class Network(Protocol):
             MemoryError: There is too little of it.
         """
 
+    def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return what the last layer gives before its softmax.
+
+        Args:
+            pixels: (n, height, width, channels).
+
+        Returns:
+            (n, num_classes).
+
+        Raises:
+            MemoryError: There is too little of it.
+        """
+
+    def logit_gradients(
+        self, pixels: NDArray[np.uint8], layer: str, class_number: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return what a layer gives, and how a class's logit changes with it.
+
+        Args:
+            pixels: (n, height, width, channels).
+            layer: The layer's name; not the last one's.
+            class_number: The class.
+
+        Returns:
+            The layer's output, and the gradient of each image's logit with respect to
+            it, of the same shape.
+
+        Raises:
+            MemoryError: There is too little of it.
+        """
+
 
 class TrainingSteps(Protocol):
     """The training steps of a network, and all variables that they change.

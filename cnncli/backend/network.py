@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import keras
@@ -97,6 +99,43 @@ class TensorFlowNetwork:
         given = layers(self.normalize(pixels), training=False)
         return [np.asarray(output, np.float32) for output in given]
 
+    @memory_errors()
+    def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return what the last layer gives before its softmax.
+
+        Args:
+            pixels: (n, height, width, channels).
+        """
+        layers = self.model.layers
+        with _without_softmax(layers[-1]):
+            batches = [
+                _through(
+                    layers, self.normalize(pixels[first : first + PREDICTION_BATCH])
+                )
+                for first in range(0, len(pixels), PREDICTION_BATCH)
+            ]
+        return np.concatenate([np.asarray(batch, np.float32) for batch in batches])
+
+    @memory_errors()
+    def logit_gradients(
+        self, pixels: NDArray[np.uint8], layer: str, class_number: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return what a layer gives, and how a class's logit changes with it.
+
+        Args:
+            pixels: (n, height, width, channels).
+            layer: The layer's name; not the last one's.
+            class_number: The class.
+        """
+        layers = self.model.layers
+        after = [each.name for each in layers].index(layer) + 1
+        output = _through(layers[:after], self.normalize(pixels))
+        with _without_softmax(layers[-1]), tf.GradientTape() as tape:
+            tape.watch(output)
+            logits = _through(layers[after:], output)[:, class_number]
+        gradients = tape.gradient(logits, output)
+        return np.asarray(output, np.float32), np.asarray(gradients, np.float32)
+
     def normalize(self, pixels: tf.Tensor) -> tf.Tensor:
         """Return normalised pixel values, float32, as the model was trained on."""
         return (tf.cast(pixels, tf.float32) - self._mean) / self._deviation
@@ -138,6 +177,26 @@ class TensorFlowNetwork:
             values = tf.stack(self.measure(part_labels, part), axis=1)
             outputs.append(tf.concat([part, values], axis=1))
         return tf.concat(outputs, axis=0)
+
+
+def _through(layers: Sequence[keras.Layer], values: tf.Tensor) -> tf.Tensor:
+    """Send values through layers that follow each other, as they predict."""
+    for layer in layers:
+        values = layer(values, training=False)
+    return values
+
+
+@contextmanager
+def _without_softmax(layer: keras.Layer) -> Iterator[None]:
+    """Take the softmax from a network's last layer.
+
+    The way back through a softmax that is sure of its class is all zeros.
+    """
+    softmax, layer.activation = layer.activation, keras.activations.linear
+    try:
+        yield
+    finally:
+        layer.activation = softmax
 
 
 def split_batch(

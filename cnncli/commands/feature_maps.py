@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cnncli.commands.heat_map_options import HeatMapOptions
+from cnncli.commands.heat_maps import Drawn, draw_heat_maps
 from cnncli.commands.options import data_option, file_path, overwrite_option
 from cnncli.commands.started import backend_started
 from cnncli.system.columns import aligned
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command("feature-maps")
-@click.argument("model", type=file_path)
+@click.argument("model", type=file_path, required=False, metavar="MODEL")
 @click.option(
     "--index",
     type=click.IntRange(min=0),
@@ -29,21 +31,46 @@ if TYPE_CHECKING:
 @data_option
 @click.option("--image", type=file_path, metavar="FILE", help="An image file instead.")
 @click.option(
+    "--grad-cam",
+    is_flag=False,
+    flag_value="",
+    metavar="[CLASS]",
+    help="Draw where the maps of a layer speak for a class, by name or number; without "
+    "one, for the predicted class.",
+)
+@click.option(
+    "--occlusion",
+    is_flag=False,
+    flag_value="",
+    metavar="[CLASS]",
+    help="Draw how far a class's logit falls where a patch hides the image.",
+)
+@click.option(
+    "--layer",
+    metavar="NAME",
+    help="Layer for --grad-cam.  [default: the last convolution, with the activation "
+    "after it, that has more than one position]",
+)
+@click.option(
     "-o",
     "--out",
     type=file_path,
     metavar="FILE",
-    help="PNG to write.  [default: feature_maps_<N or name>.png beside the model file]",
+    help="PNG to write.  [default: beside the model file, feature_maps_<N or name>.png "
+    "or grad_cam_<N or name>.png and the like]",
 )
 @click.option(
     "--arrays", type=file_path, metavar="FILE", help="Also write the arrays, as .npz."
 )
 @overwrite_option
 def feature_maps(
-    model: Path,
+    model: Path | None,
     index: int | None,
     data: Path | None,
     image: Path | None,
+    grad_cam: str | None,
+    occlusion: str | None,
+    layer: str | None,
     out: Path | None,
     arrays: Path | None,
     overwrite: bool,
@@ -53,14 +80,18 @@ def feature_maps(
     MODEL is a run folder or a model file. The image gets the model's own
     normalisation. Prints the shape of each layer's activation.
 
+    With --grad-cam or --occlusion, draws instead what in the image speaks for a class,
+    beside it the same for the likeliest other class and for random weights.
+
     \b
     Examples:
       cnncli feature-maps runs/fashion-mnist --index 3
       cnncli feature-maps runs/fashion-mnist --image shoe.png --arrays shoe.npz
+      cnncli feature-maps runs/fashion-mnist --grad-cam --occlusion
+      cnncli feature-maps runs/fashion-mnist --grad-cam Sneaker
     """
     from cnncli.architecture import INPUT_NAME
     from cnncli.experiment.memory import check_memory_to_predict
-    from cnncli.explain.activations import layer_activations
     from cnncli.explain.arrays import npz_bytes
     from cnncli.modelfile.file import open_model
     from cnncli.system.files import write_new_files
@@ -68,20 +99,25 @@ def feature_maps(
     for option, given in (("--index", index), ("--data", data)):
         if image is not None and given is not None:
             raise click.UsageError(f"{option} and --image exclude each other")
-    saved = open_model(model)
-    check_memory_to_predict(saved, batch_size=1)
+    options = HeatMapOptions(grad_cam, occlusion, layer)
+    saved = open_model(options.checked(model))
+    wanted = options.resolve(saved)
+    check_memory_to_predict(saved, batch_size=wanted.batch_size if wanted else 1)
     pixels, subject, label = _load_image(saved, index or 0, data, image)
-    with backend_started(saved.config) as backend:
-        activations = layer_activations(backend.load(saved), pixels)
-    tag = image.stem if image else index or 0
-    out = out or saved.path.parent / f"feature_maps_{tag}.png"
-    picture = _draw(saved, pixels, activations, subject, label)
-    contents: dict[Path, bytes | str] = {out: picture}
+    title = _title(saved, subject, label)
+    drawn = (
+        draw_heat_maps(saved, wanted, pixels, title)
+        if wanted
+        else _draw_feature_maps(saved, pixels, title)
+    )
+    tag = image.stem if image else str(index or 0)
+    name = wanted.file_name(tag) if wanted else f"feature_maps_{tag}.png"
+    out = out or saved.path.parent / name
+    contents: dict[Path, bytes | str] = {out: drawn.picture}
     if arrays is not None:
-        contents[arrays] = npz_bytes({INPUT_NAME: pixels, **activations})
+        contents[arrays] = npz_bytes({INPUT_NAME: pixels, **drawn.arrays})
     write_new_files(contents, overwrite=overwrite)
-    shapes = [(name, str(given.shape)) for name, given in activations.items()]
-    click.echo(aligned(shapes))
+    click.echo(drawn.table)
     say(f"written: {out}{f' and {arrays}' if arrays else ''}")
 
 
@@ -107,22 +143,28 @@ def _load_image(
     return images.pixels[index], f"test image {index}", int(images.labels[index])
 
 
-def _draw(
-    saved: ModelFile,
-    pixels: np.ndarray,
-    activations: dict[str, np.ndarray],
-    subject: str,
-    label: int | None,
-) -> bytes:
-    from cnncli.plots.feature_maps import LayerMaps, plot_feature_maps
+def _title(saved: ModelFile, subject: str, label: int | None) -> str:
+    """Return the figure's title; warn of what no font has."""
     from cnncli.plots.fonts import class_labels, font_warning
 
     names = saved.class_names
     if warning := font_warning([subject, *names]):
         say(f"warning: {warning}")
-    title = subject if label is None else f"{subject}: {class_labels(names, 80)[label]}"
+    return subject if label is None else f"{subject}: {class_labels(names, 80)[label]}"
+
+
+def _draw_feature_maps(saved: ModelFile, pixels: np.ndarray, title: str) -> Drawn:
+    from cnncli.explain.activations import layer_activations
+    from cnncli.plots.feature_maps import LayerMaps, plot_feature_maps
+
+    with backend_started(saved.config) as backend:
+        activations = layer_activations(backend.load(saved), pixels)
     layers = [
         LayerMaps(str(layer.name), layer.type, activations[str(layer.name)])
         for layer in saved.config.model.layers
     ]
-    return plot_feature_maps(pixels, layers, class_names=names, title=title)
+    picture = plot_feature_maps(
+        pixels, layers, class_names=saved.class_names, title=title
+    )
+    shapes = [(name, str(given.shape)) for name, given in activations.items()]
+    return Drawn(picture, activations, aligned(shapes))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnncli.errors import TrainingError
+from cnncli.explain.precision import check_finite
 
 if TYPE_CHECKING:
     from cnncli.backend.interface import Network
@@ -30,10 +30,5 @@ def layer_activations(network: Network, image: np.ndarray) -> dict[str, np.ndarr
     given = network.activations(image[np.newaxis])
     activations = dict(zip(names, given, strict=True))
     for name, activation in activations.items():
-        if not np.isfinite(activation).all():
-            raise TrainingError(
-                f"layer {name!r} gives values that are not finite: the network's "
-                "weights or its normalisation are far too large; train it again with a "
-                "lower learning rate"
-            )
+        check_finite(f"layer {name!r}", activation)
     return activations

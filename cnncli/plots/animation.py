@@ -11,7 +11,7 @@ from PIL import Image
 
 from cnncli.plots.convolution import draw_matrix
 from cnncli.plots.palette import VERMILLION
-from cnncli.plots.style import MARGIN, TEXT_SIZE, house_style, new_figure
+from cnncli.plots.style import MARGIN, TEXT_SIZE, house_style, new_figure, png_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -118,9 +118,8 @@ def _frame_cells(axes: Axes, top: int, left: int, height: int, width: int) -> No
 
 def _picture(figure: Figure) -> Image.Image:
     """Return a figure as a picture of few colours."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DPI)
-    picture = Image.open(buffer).convert("RGB")
+    figure.set_dpi(_DPI)
+    picture = Image.open(io.BytesIO(png_bytes(figure))).convert("RGB")
     return picture.quantize(_COLOURS, dither=Image.Dither.NONE)
 
 
