@@ -48,17 +48,21 @@ def keras_version() -> str:
     return str(keras.__version__)
 
 
-def predicted(path: Path, pixels: np.ndarray = PIXELS) -> np.ndarray:
+def predicted(
+    path: Path, pixels: np.ndarray = PIXELS, divisor: float = 255
+) -> np.ndarray:
     """Return the probabilities that a model gives once it is adopted."""
     from cnncli.backend.start import start
+    from cnncli.config.schema import Idx
     from cnncli.data.normalization import Normalization
     from cnncli.modelfile.adoption import adopted
     from cnncli.modelfile.file import ModelFile, open_any_model
 
     saved = open_any_model(path)
     if not isinstance(saved, ModelFile):
-        scale = Normalization.divide_by(255, 1)
-        saved = adopted(saved, ("cat", "dog", "owl"), scale, None)
+        scale = Normalization.divide_by(divisor, pixels.shape[-1])
+        names = ("cat", "dog", "owl")
+        saved = adopted(saved, names, scale, Idx(path=".", classes=names))
     network = start(saved.config).load(saved)
     labels = np.zeros(len(pixels), np.uint8)
     return network.predict(pixels, labels).probabilities
@@ -200,7 +204,7 @@ def test_a_scale_that_is_none_of_the_usual(toys: None, cli: Cli) -> None:
         path.write_bytes(content[:8] + turned)
     result = cli(*ADOPT, "--data", "toys", exit_code=2)
     assert result.stderr.endswith(
-        "; neither beats chance; are the --classes in the network's order?\n"
+        "; no better than chance; are the --classes in the network's order?\n"
     )
 
 
@@ -287,19 +291,34 @@ USAGE: dict[str, tuple[tuple[str, ...], str]] = {
         ("adopt", "stranger.h5", "--classes", "cat,,dog", *SAID, "-o", "x.h5"),
         "Invalid value for '--classes': must not be empty",
     ),
+    "names that can't be read": (
+        (*ADOPT[:3], "cat\ndog,owl,x", *ADOPT[4:], *SAID),
+        "Invalid value for '--classes': 'cat\\ndog,owl,x' can't be read as names "
+        'with commas between them; put a name with a comma in it in quotes: a,"b, c"',
+    ),
+    "half a quoted name": (
+        (*ADOPT[:3], '"a"x,dog,owl', *ADOPT[4:], *SAID),
+        "Invalid value for '--classes': '\"a\"x,dog,owl' can't be read as names "
+        'with commas between them; put a name with a comma in it in quotes: a,"b, c"',
+    ),
+    "a folder with a control character": (
+        (*ADOPT, *SAID, "--data", "/a\nb"),
+        "Invalid value for '--data': must be one line without control characters, got "
+        "'/a\\nb'",
+    ),
     "another suffix": (
         (*ADOPT[:-1], "x.keras", *SAID),
         "Invalid value for '-o' / '--out': 'x.keras' must end in .h5",
     ),
     "division by zero": (
         (*ADOPT, "--divide-by", "0"),
-        "Invalid value for '--divide-by': '0' is not a positive number, nor several "
-        "with commas between them.",
+        "Invalid value for '--divide-by': '0' is not a number from 1e-06 to 1e+09, nor "
+        "several with commas between them.",
     ),
     "no number": (
         (*ADOPT, "--mean", "nan", "--deviation", "1"),
-        "Invalid value for '--mean': 'nan' is not a number, nor several with commas "
-        "between them.",
+        "Invalid value for '--mean': 'nan' is not a number from -1e+09 to 1e+09, nor "
+        "several with commas between them.",
     ),
     "a mean alone": (
         (*ADOPT, "--mean", "3"),

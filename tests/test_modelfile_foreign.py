@@ -242,7 +242,8 @@ REFUSED: dict[str, tuple[Callable[[Any], object], str]] = {
     ),
     "no bias where there is one": (
         layer(2, use_bias=False),
-        "layer 1 'cv2': it needs the weights kernel; the file holds kernel, bias",
+        "layer 1 'cv2': it needs the weights kernel; the file holds, as 32-bit "
+        "floats, kernel, bias",
     ),
     "weights under another name": (
         lambda file: file["model_weights/cv2"].attrs.__setitem__("weight_names", []),
@@ -250,7 +251,8 @@ REFUSED: dict[str, tuple[Callable[[Any], object], str]] = {
     ),
     "a layer without weights": (
         layer(2, name="other"),
-        "layer 1 'other': it needs the weights kernel, bias; the file holds none",
+        "layer 1 'other': it needs the weights kernel, bias; the file holds, as 32-bit "
+        "floats, none",
     ),
     "a config that isn't one": (
         lambda file: file.attrs.__setitem__("model_config", "[1, 2]"),
@@ -275,7 +277,7 @@ REFUSED: dict[str, tuple[Callable[[Any], object], str]] = {
     ),
     "vectors": (
         input_shape(144),
-        f"the network takes inputs of shape (144), not {SHAPES}",
+        f"the network takes inputs of shape (144,), not {SHAPES}",
     ),
     "images without end": (
         input_shape(2**40, 2**40, 1),
@@ -369,8 +371,8 @@ BRANCHED: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
     ),
     "an operation": (
         divided,
-        "layer 'true_divide' has more than one input; only a straight chain of layers "
-        "can be taken over",
+        "layer 'true_divide' is an operation of TensorFlow's or Keras's, not a layer; "
+        "to scale pixels, use a Rescaling, or do it before the model",
     ),
 }
 
@@ -407,8 +409,9 @@ def test_two_outputs(cli: Cli) -> None:
     [
         (
             lambda k: [k.Flatten(), k.Dense(3)],
-            "layer 1 'last' is the last, so it must give probabilities, as the loss "
-            "needs them; use activation: softmax",
+            "its last layer, 'last', has no softmax, so it gives no probabilities that "
+            "add up to 1; if it gives logits, save keras.Sequential([model, "
+            "keras.layers.Softmax()]) instead",
         ),
         (
             lambda k: [k.Conv2D(3, 1, activation="softmax")],
@@ -595,3 +598,187 @@ def test_damage_is_refused_or_read(made: Path, cli: Cli, kind: str) -> None:
             assert len(result.stderr.splitlines()) == 1, seed
     assert codes <= {0, 4}
     assert 4 in codes
+
+
+def check_alike(path: Path, model: Any, *, scale: float = 255.0) -> None:
+    """Check that a model gives the same once it is adopted."""
+    from tests.test_adopt import predicted
+
+    pixels = np.random.default_rng(2).integers(0, 256, (9, *model.input_shape[1:]))
+    expected = np.asarray(model(pixels.astype(np.float32) / np.float32(scale)))
+    found = predicted(path, pixels.astype(np.uint8), scale)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5:UserWarning")
+@pytest.mark.parametrize("suffix", ["h5", "keras"])
+def test_models_in_models_in_a_model(cli: Cli, suffix: str) -> None:
+    """Layers of one name, in different models, have weights of their own."""
+    import keras
+
+    def block(name: str, filters: int) -> Any:
+        conv = keras.layers.Conv2D(filters, 3, padding="same", name="conv")
+        return keras.Sequential([keras.Input((8, 8, 3)), conv], name=name)
+
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            keras.Sequential(
+                [keras.Input((8, 8, 3)), block("a", 3), block("b", 3)], name="blocks"
+            ),
+            layers.BatchNormalization(name="conv"),
+            layers.Flatten(),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    path = Path(f"stranger.{suffix}")
+    model.save(path)
+    check_alike(path, model)
+
+
+LOSSES = {
+    "SparseCategoricalCrossentropy": True,
+    "CategoricalCrossentropy": True,
+    "CategoricalFocalCrossentropy": True,
+    "BinaryCrossentropy": False,
+    "BinaryFocalCrossentropy": False,
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_only_a_softmax_in_the_loss_is_added(cli: Cli, name: str) -> None:
+    import keras
+
+    layers = keras.layers
+    model = keras.Sequential(
+        [keras.Input((4, 4, 1)), layers.Flatten(), layers.Dense(3)]
+    )
+    model.compile("adam", getattr(keras.losses, name)(from_logits=True))
+    model.save("stranger.keras")
+    options = ("--classes", "a,b,c", "--divide-by", "1", "-o", "x.h5")
+    result = cli(
+        "adopt", "stranger.keras", *options, exit_code=0 if LOSSES[name] else 4
+    )
+    assert ("a softmax follows" in result.stderr) == LOSSES[name]
+
+
+def test_classes_of_the_author_s_own(cli: Cli) -> None:
+    """An archive says whose each class is, also of a name that Keras has."""
+    import keras
+
+    class Dense(keras.layers.Dense):  # type: ignore[misc]
+        pass
+
+    class Sequential(keras.Sequential):  # type: ignore[misc]
+        pass
+
+    own = keras.saving.register_keras_serializable("My")(Sequential)
+    layers = keras.layers
+    for outer, dense, message in (
+        (
+            keras.Sequential,
+            Dense,
+            "layer 1 'dense': its type 'Dense' is 'tests.test_modelfile_foreign''s ",
+        ),
+        (own, layers.Dense, "its Sequential is 'tests.test_modelfile_foreign''s "),
+    ):
+        last = dense(3, activation="softmax", name="dense")
+        outer([keras.Input((4, 4, 1)), layers.Flatten(), last]).save("stranger.keras")
+        result = cli("summary", "stranger.keras", exit_code=4)
+        assert result.stderr == (
+            f"error: stranger.keras: {message}own, not Keras's, and no code is ever "
+            "run to load a model\n"
+        )
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "float16"])
+def test_inputs_of_other_numbers(cli: Cli, dtype: str) -> None:
+    import keras
+
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((4, 4, 1), dtype=dtype),
+            layers.Rescaling(1 / 255),
+            layers.Flatten(),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    model.save("stranger.keras")
+    check_alike(Path("stranger.keras"), model, scale=1)
+    options = ("--classes", "a,b,c", "--divide-by", "255", "-o", "x.h5")
+    whole = dtype != "float16"
+    result = cli("adopt", "stranger.keras", *options, exit_code=4 if whole else 0)
+    assert result.stderr == (
+        "error: stranger.keras: its input takes whole numbers, so pixel values from 0 "
+        "to 255 were left as they are: --divide-by 1\n"
+        if whole
+        else "note: its input is in float16, here in float32\n"
+    )
+
+
+def test_what_has_no_32_bit_floats_is_named_by_its_layer(cli: Cli) -> None:
+    import keras
+
+    layers = keras.layers
+    scale = layers.Normalization(name="scale")
+    scale.adapt(np.ones((3, 4, 4, 1), np.float32))
+    for first, message in (
+        (
+            scale,
+            f"layer 0 'scale': its type 'Normalization' is not one of {TYPES}; did you "
+            "mean 'BatchNormalization'?",
+        ),
+        (
+            layers.Conv2D(1, 1, dtype="float64", name="wide"),
+            "layer 0 'wide': it needs the weights kernel, bias; the file holds, as "
+            "32-bit floats, none",
+        ),
+    ):
+        dense = layers.Dense(3, activation="softmax")
+        model = keras.Sequential(
+            [keras.Input((4, 4, 1)), first, layers.Flatten(), dense]
+        )
+        for suffix in ("keras", "h5"):
+            model.save(f"stranger.{suffix}")
+            result = cli("summary", f"stranger.{suffix}", exit_code=4)
+            assert result.stderr == f"error: stranger.{suffix}: {message}\n"
+
+
+def test_a_single_output(cli: Cli) -> None:
+    import keras
+
+    layers = keras.layers
+    keras.Sequential(
+        [
+            keras.Input((4, 4, 1)),
+            layers.Flatten(),
+            layers.Dense(1, activation="sigmoid"),
+        ]
+    ).save("stranger.keras")
+    options = ("--classes", "a,b", "--divide-by", "255", "-o", "x.h5")
+    result = cli("adopt", "stranger.keras", *options, exit_code=2)
+    assert result.stderr.endswith(
+        "the network has a single output, for two classes; what can be taken over has "
+        "an output for each class\n"
+    )
+
+
+def test_layers_that_do_nothing_come_before_a_flatten(cli: Cli) -> None:
+    import keras
+
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((64,)),
+            layers.GaussianNoise(0.1),
+            layers.Dropout(0.1, noise_shape=(1, 64)),
+            layers.Reshape((8, 8, -1)),
+            layers.Conv2D(3, 8, activation="softmax"),
+            layers.Flatten(),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    model.save("stranger.keras")
+    assert "(8, 8, 1)" in cli("summary", "stranger.keras").stdout

@@ -12,6 +12,7 @@ import click
 
 from cnncli.commands.options import Numbers, file_path, overwrite_option
 from cnncli.commands.started import backend_started
+from cnncli.config.problems import shortened
 from cnncli.errors import printable
 from cnncli.system.columns import aligned
 from cnncli.system.terminal import say
@@ -20,6 +21,7 @@ _USUAL_SCALES = (255.0, 1.0)
 
 if TYPE_CHECKING:
     from cnncli.backend.interface import Backend
+    from cnncli.config.schema import Source
     from cnncli.data.normalization import Normalization
     from cnncli.evaluation.scales import Trial
     from cnncli.modelfile.file import ModelFile
@@ -112,7 +114,9 @@ def adopt(
         )
     usual = [Normalization.divide_by(scale, channels) for scale in _USUAL_SCALES]
     names = _class_names(opened, classes, data)
-    saved = adopted(opened, names, said or usual[0], data)
+    if opened.takes_whole_numbers:
+        usual = usual[1:]
+    saved = adopted(opened, names, said or usual[0], _source(names, data))
     check_memory_to_predict(saved, PREDICTION_BATCH)
     trials: list[Trial] = []
     with backend_started(saved.config) as backend:
@@ -123,7 +127,7 @@ def adopt(
             trials = try_scales(backend, saved, images, [*dict.fromkeys(scales)])
         if said is None:
             raise click.UsageError(_suggestion(trials))
-        content = _model_bytes(backend, saved, out.name)
+        content = _model_bytes(backend, saved)
     write_new_files({out: content}, overwrite=overwrite)
     _report(opened, saved, trials, out)
 
@@ -177,25 +181,61 @@ def _class_names(
     model: KerasModel, text: str | None, data: Path | None
 ) -> tuple[str, ...]:
     """Return the name of each class, as many as the network has outputs."""
-    from cnncli.config.schema import FashionMNIST, Idx
+    from cnncli.config.schema import Idx
     from cnncli.config.validation import validate
-    from cnncli.data.sources import FASHION_MNIST_CLASSES, source_at
+    from cnncli.data.sources import FASHION_MNIST_CLASSES, is_embedded
 
     if text is not None:
-        names = tuple(next(csv.reader([text], skipinitialspace=True), ()))
-    elif data is not None and isinstance(source_at(data, ()), FashionMNIST):
+        names = _split(text)
+    elif data is not None and is_embedded(data):
         names = FASHION_MNIST_CLASSES
     else:
         raise click.UsageError("name the classes: --classes NAME,NAME,...")
     _, problems = validate(Idx, {"type": Idx.tag(), "path": ".", "classes": names})
     outputs = model.rows[-1].output_shape
-    if problems:
+    if outputs == (1,):
+        message = (
+            "the network has a single output, for two classes; what can be taken over "
+            "has an output for each class"
+        )
+    elif problems:
         message = problems[0].message
     elif len(outputs) == 1 and outputs != (len(names),):
         message = f"{len(names)} names, but the network gives {outputs[0]} outputs"
     else:
         return names
     raise click.BadParameter(printable(message), param_hint="'--classes'")
+
+
+def _split(text: str) -> tuple[str, ...]:
+    """Return the names in a text with commas between them, as CSV has them."""
+    try:
+        (row,) = csv.reader([text], skipinitialspace=True, strict=True)
+    except (csv.Error, ValueError) as error:
+        message = (
+            f"{shortened(repr(text))} can't be read as names with commas between them; "
+            'put a name with a comma in it in quotes: a,"b, c"'
+        )
+        raise click.BadParameter(message, param_hint="'--classes'") from error
+    return tuple(name.strip() for name in row)
+
+
+def _source(names: tuple[str, ...], data: Path | None) -> Source:
+    """Return where the images are, as a config has it."""
+    from cnncli.config.schema import FashionMNIST, Idx
+    from cnncli.config.validation import validate
+    from cnncli.data.sources import is_embedded
+
+    if data is not None and is_embedded(data):
+        return FashionMNIST()
+    place = "." if data is None else str(data.absolute())
+    source, problems = validate(
+        Idx, {"type": Idx.tag(), "path": place, "classes": names}
+    )
+    if source is None:
+        message = printable(problems[0].message)
+        raise click.BadParameter(message, param_hint="'--data'")
+    return source
 
 
 def _suggestion(trials: list[Trial]) -> str:
@@ -205,7 +245,7 @@ def _suggestion(trials: list[Trial]) -> str:
         f"{_option(trial.normalization)} gets {_right(trial)}" for trial in trials
     )
     if best.evaluation.interval[0] <= 1 / len(best.evaluation.classes):
-        advice = "neither beats chance; are the --classes in the network's order?"
+        advice = "no better than chance; are the --classes in the network's order?"
     else:
         advice = f"most likely it was {_option(best.normalization)}"
     return (
@@ -222,10 +262,12 @@ def _option(normalization: Normalization) -> str:
     return f"--divide-by {normalization.deviation[0]:g}"
 
 
-def _model_bytes(backend: Backend, saved: ModelFile, name: str) -> bytes:
+def _model_bytes(backend: Backend, saved: ModelFile) -> bytes:
+    from cnncli.modelfile.place import MODEL_NAME
+
     network = backend.load(saved)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / name
+        path = Path(folder) / MODEL_NAME
         backend.save(replace(saved, path=path), network)
         return path.read_bytes()
 

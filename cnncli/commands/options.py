@@ -23,11 +23,16 @@ class Share(click.FloatRange):
         return number
 
 
+_LARGEST = 1e9
+_SMALLEST = 1e-6
+"""What pixel values may be divided by, so that 32-bit floats hold them."""
+
+
 class Numbers(click.ParamType[tuple[float, ...]]):
-    """One finite number, or several with commas between them.
+    """One number, or several with commas between them.
 
     Args:
-        positive: Whether each must be above 0.
+        positive: Whether each is something to divide by.
     """
 
     name = "numbers"
@@ -41,12 +46,11 @@ class Numbers(click.ParamType[tuple[float, ...]]):
             numbers = tuple(map(float, value.split(",")))
         except ValueError:
             numbers = (math.nan,)
-        kind = "positive number" if self.positive else "number"
-        if not all(math.isfinite(number) for number in numbers) or (
-            self.positive and min(numbers) <= 0
-        ):
+        lowest = _SMALLEST if self.positive else -_LARGEST
+        if not all(lowest <= number <= _LARGEST for number in numbers):
             self.fail(
-                f"{value!r} is not a {kind}, nor several with commas between them.",
+                f"{value!r} is not a number from {lowest:g} to {_LARGEST:g}, nor "
+                "several with commas between them.",
                 *where,
             )
         return numbers

@@ -39,16 +39,21 @@ def find_source(config: SourceConfig) -> Source:
     return SOURCES[type(config)](config)
 
 
-def source_at(place: Path, class_names: tuple[str, ...]) -> SourceConfig:
-    """Return the data source that an option names, as a config does.
+def source_at(place: Path, class_names: tuple[str, ...]) -> Source:
+    """Return the data source that an option names.
 
     Args:
         place: A folder, or "fashion-mnist" for the images inside the package.
         class_names: The name of each class of a folder's.
     """
-    if str(place) == FashionMNIST.tag() and not place.exists():
-        return FashionMNIST()
-    return Idx(path=str(place), classes=class_names)
+    if is_embedded(place):
+        return find_source(FashionMNIST())
+    return IdxFolder(place, class_names)
+
+
+def is_embedded(place: Path) -> bool:
+    """Return whether an option means the images inside the package by its place."""
+    return str(place) == FashionMNIST.tag() and not place.exists()
 
 
 def expanded(path: str) -> Path:

@@ -34,7 +34,7 @@ def load_evaluation_images(
             changed since it was trained, or aren't known of an adopted model.
     """
     if folder is not None:
-        data = find_source(source_at(folder, saved.class_names)).describe()
+        data = source_at(folder, saved.class_names).describe()
         _check_fit(saved, data)
         return data.source.load("test"), "data"
     if "train" not in saved.fingerprints:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnncli.architecture import check_network
 from cnncli.config.layers import ActivationLayer
-from cnncli.config.schema import Data, Divide, Idx, Model, Source, Standardize
-from cnncli.data.sources import source_at
+from cnncli.config.schema import Data, Divide, Model, Standardize
 from cnncli.errors import ModelFileError
 from cnncli.modelfile.file import ModelFile
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from cnncli.config.schema import Source
     from cnncli.data.normalization import Normalization
     from cnncli.modelfile.foreign import KerasModel
 
@@ -23,7 +20,7 @@ def adopted(
     model: KerasModel,
     class_names: tuple[str, ...],
     normalization: Normalization,
-    place: Path | None,
+    source: Source,
 ) -> ModelFile:
     """Return a model with what Keras's file doesn't say.
 
@@ -32,8 +29,7 @@ def adopted(
         class_names: The name of each class, in the order of the outputs.
         normalization: The map of pixel values, 0 to 255, that the network was trained
             on.
-        place: Where its images are, as ``cnncli.data.sources.source_at`` takes it, if
-            that is known.
+        source: Where its images are, as far as that is known.
 
     Returns:
         The model file to be written; its path is still that of Keras's file, and the
@@ -47,6 +43,19 @@ def adopted(
         layers = (*config.model.layers, ActivationLayer(activation="softmax"))
         config = config.model_copy(update={"model": Model(layers=layers)})
         weights[str(config.model.layers[-1].name)] = ()
+    last = config.model.layers[-1]
+    if getattr(last, "activation", None) != "softmax":
+        raise ModelFileError(
+            f"{model.path}: its last layer, {last.name!r}, has no softmax, so it gives "
+            "no probabilities that add up to 1; if it gives logits, save "
+            "keras.Sequential([model, keras.layers.Softmax()]) instead"
+        )
+    is_identity = not any(normalization.mean) and set(normalization.deviation) == {1.0}
+    if model.takes_whole_numbers and not is_identity:
+        raise ModelFileError(
+            f"{model.path}: its input takes whole numbers, so pixel values from 0 to "
+            "255 were left as they are: --divide-by 1"
+        )
     _, problems = check_network(
         config.model.layers, model.image_shape, len(class_names)
     )
@@ -54,7 +63,7 @@ def adopted(
         raise ModelFileError(*(f"{model.path}: {p.message}" for p in problems))
     return ModelFile(
         model.path,
-        config.model_copy(update={"data": _data(class_names, normalization, place)}),
+        config.model_copy(update={"data": _data(source, normalization)}),
         class_names,
         model.image_shape,
         normalization,
@@ -63,15 +72,8 @@ def adopted(
     )
 
 
-def _data(
-    class_names: tuple[str, ...], normalization: Normalization, place: Path | None
-) -> Data:
+def _data(source: Source, normalization: Normalization) -> Data:
     """Return the data section of the config that an adopted model carries."""
-    source: Source = Idx(path=".", classes=class_names)
-    if place is not None:
-        source = source_at(place, class_names)
-        if isinstance(source, Idx):
-            source = Idx(path=str(place.absolute()), classes=class_names)
     divisors = set(normalization.deviation)
     is_divided = not any(normalization.mean) and len(divisors) == 1
     return Data(

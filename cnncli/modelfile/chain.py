@@ -64,6 +64,8 @@ class _Model(BaseModel):
     """A whole model."""
 
     class_name: Literal["Sequential", "Functional", "Model"]
+    module: str | None = None
+    registered_name: str | None = None
     config: Annotated[_Network, BeforeValidator(_as_mapping)]
 
 
@@ -76,8 +78,8 @@ class ChainLayer:
             that is a layer itself.
         type: Keras's name of its class.
         config: Its arguments, as Keras wrote them.
-        group: What its weights are called in an HDF5 file: the name of the layer, or of
-            the outermost model that it is in.
+        path: The names of the models that are layers and that it is in, from the
+            outside, and its own.
         place: What they are called in a ``.keras`` archive.
         package: Where its class comes from, if that isn't Keras.
     """
@@ -85,19 +87,14 @@ class ChainLayer:
     number: str
     type: str
     config: dict[str, Any]
-    group: str
+    path: tuple[str, ...]
     place: str
     package: str | None = None
 
     @property
     def name(self) -> str:
         """Its name."""
-        return str(self.config.get("name"))
-
-    @property
-    def is_nested(self) -> bool:
-        """Whether it is in a model that is a layer itself."""
-        return "." in self.number
+        return self.path[-1]
 
     def __str__(self) -> str:
         return f"layer {self.number} {quoted(self.name)}"
@@ -110,10 +107,12 @@ class Chain:
     Attributes:
         input_shape: Of one image or vector; None where any size fits, or if it isn't
             known.
+        input_dtype: The number format of it.
         layers: All but the inputs, in order.
     """
 
     input_shape: tuple[_Size, ...] | None
+    input_dtype: str
     layers: tuple[ChainLayer, ...]
 
 
@@ -136,12 +135,17 @@ def read_chain(description: Any) -> Chain:
         or first.config.get("batch_input_shape")
         or model.config.build_input_shape
     )
-    return Chain(_without_batch(batch_shape), tuple(layers))
+    dtype = first.config.get("dtype") if first.type == "InputLayer" else None
+    return Chain(
+        _without_batch(batch_shape),
+        dtype if isinstance(dtype, str) else "float32",
+        tuple(layers),
+    )
 
 
 def _parse(description: Any) -> _Model:
     try:
-        return _Model.model_validate(description)
+        model = _Model.model_validate(description)
     except ValidationError as error:
         where = ".".join(map(str, error.errors()[0]["loc"]))
         if where == "class_name":
@@ -152,6 +156,12 @@ def _parse(description: Any) -> _Model:
         raise RefusedError(
             f"Keras's description of the network is damaged at {where or 'its start'}"
         ) from error
+    if package := _package(model):
+        raise RefusedError(
+            f"its {model.class_name} is {quoted(package)}'s own, not Keras's, and no "
+            "code is ever run to load a model"
+        )
+    return model
 
 
 def _without_batch(shape: Any) -> tuple[_Size, ...] | None:
@@ -162,14 +172,17 @@ def _without_batch(shape: Any) -> tuple[_Size, ...] | None:
 
 
 def _flatten(
-    model: _Model, number: str = "", group: str = "", place: str = "layers"
+    model: _Model,
+    number: str = "",
+    path: tuple[str, ...] = (),
+    place: str = "layers",
 ) -> Iterator[ChainLayer]:
     """Yield the layers of a model in order, with those of the models in it.
 
     Args:
         model: The whole model, or one that is a layer.
         number: That of the layer that the model is, with a stop.
-        group: That layer's.
+        path: That layer's.
         place: Where the weights of the model's layers are in a ``.keras`` archive.
     """
     network = model.config
@@ -180,16 +193,16 @@ def _flatten(
             f"{number}{seen.total() - seen['InputLayer']}",
             kind,
             config if isinstance(config, dict) else {},
-            group or layer.name or _name_in(config),
+            (*path, layer.name or _name_in(config)),
             f"{place}/{_PLACES.get(kind)}{f'_{seen[kind]}' if seen[kind] else ''}",
             _package(layer),
         )
         seen[kind] += 1
         if kind in _MODELS:
             yield from _flatten(
-                _parse(layer.model_dump()),
+                _parse(layer.model_dump(exclude_unset=True)),
                 f"{inner.number}.",
-                inner.group,
+                inner.path,
                 f"{inner.place}/layers",
             )
         elif kind != "InputLayer" or not number:
@@ -200,17 +213,18 @@ def _name_in(config: Any) -> str:
     return str(config.get("name")) if isinstance(config, dict) else ""
 
 
-def _package(layer: _Layer) -> str | None:
-    """Return where a layer's class comes from, if that isn't Keras."""
-    if (layer.module or "keras").split(".")[0] not in (
-        "keras",
-        "tf_keras",
-        "tensorflow",
-    ):
-        return layer.module
-    if layer.registered_name not in (None, layer.class_name):
-        return layer.registered_name
-    return None
+def _package(described: _Layer | _Model) -> str | None:
+    """Return whose a class is, if it isn't Keras's.
+
+    HDF5 files say nothing of that, and a ``.keras`` archive always does.
+    """
+    name, module = described.registered_name, described.module
+    if (module or "keras").split(".")[0] not in ("keras", "tf_keras", "tensorflow"):
+        return module
+    if name not in (None, described.class_name):
+        return name
+    is_said = module is not None or "module" not in described.model_fields_set
+    return None if is_said else "the author"
 
 
 def _in_order(network: _Network) -> list[_Layer]:
@@ -268,7 +282,13 @@ def _source(layer: _Layer) -> str:
             f"layer {quoted(layer.name)} is used {len(layer.inbound_nodes)} times; "
             "only a straight chain of layers can be taken over"
         )
-    match layer.inbound_nodes[0]:
+    (node,) = layer.inbound_nodes
+    if _is_operation(layer, node):
+        raise RefusedError(
+            f"layer {quoted(layer.name)} is an operation of TensorFlow's or Keras's, "
+            "not a layer; to scale pixels, use a Rescaling, or do it before the model"
+        )
+    match node:
         case {"args": [{"config": {"keras_history": [str(name), *_]}}], **more}:
             options = more.get("kwargs")
         case [[str(name), _, _, *rest]] | [str(name), _, _, *rest]:
@@ -285,3 +305,13 @@ def _source(layer: _Layer) -> str:
                 "which can't be taken over"
             )
     return name
+
+
+def _is_operation(layer: _Layer, node: Any) -> bool:
+    """Return whether a layer is a function of one tensor, such as ``x / 255``."""
+    if layer.class_name.endswith("OpLambda"):
+        return True
+    match node:
+        case {"args": [_, _, *_] as inputs}:
+            return sum("keras_history" in str(value) for value in inputs) == 1
+    return False

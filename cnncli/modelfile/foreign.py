@@ -33,6 +33,13 @@ if TYPE_CHECKING:
 _ELEMENTWISE = ("Dropout", "LeakyReLU", "ReLU", "Rescaling")
 """Types that do the same to an image whether or not it has an axis for its channels."""
 
+_SOFTMAX_LOSSES = (
+    "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "SparseCategoricalCrossentropy",
+)
+"""Losses that can have the softmax in them."""
+
 
 @dataclass(frozen=True)
 class KerasModel:
@@ -47,6 +54,7 @@ class KerasModel:
         weights: Those of each layer, by its name.
         gives_logits: Whether it gives no probabilities, but what its loss makes them of
             by a softmax.
+        takes_whole_numbers: Whether Keras cuts off what is behind the point of pixels.
         notes: What is different from what Keras describes, and changes no prediction.
     """
 
@@ -57,6 +65,7 @@ class KerasModel:
     rows: tuple[LayerRow, ...]
     weights: Mapping[str, tuple[Weight, ...]] = field(repr=False)
     gives_logits: bool
+    takes_whole_numbers: bool
     notes: tuple[str, ...]
 
 
@@ -83,8 +92,9 @@ def _understand(path: Path, contents: Contents) -> KerasModel:
     description = contents.json("model_config")
     version = _keras_version(contents)
     chain = read_chain(description)
-    image_shape, links = _with_images(chain)
-    links = [link for link in links if not is_idle(link)]
+    image_shape, links = _with_images(
+        chain.input_shape, [link for link in chain.layers if not is_idle(link)]
+    )
     model = _network(path, links, keras_2=not version.startswith("3."))
     layers = model.layers
     rows, problems = follow_network(layers, image_shape)
@@ -104,6 +114,7 @@ def _understand(path: Path, contents: Contents) -> KerasModel:
             for link, layer, row in zip(links, layers, rows, strict=True)
         },
         _gives_logits(description, contents, layers[-1]),
+        "int" in chain.input_dtype,
         tuple(_notes(chain, links, layers)),
     )
 
@@ -117,7 +128,9 @@ def _keras_version(contents: Contents) -> str:
     return contents.attributes.get("keras_version", "")
 
 
-def _with_images(chain: Chain) -> tuple[Shape, list[ChainLayer]]:
+def _with_images(
+    shape: tuple[int | None, ...] | None, links: Sequence[ChainLayer]
+) -> tuple[Shape, list[ChainLayer]]:
     """Return the shape of the images that a network takes, and its layers then.
 
     Pixels may come without an axis for their channel, or as one vector. What follows is
@@ -127,37 +140,54 @@ def _with_images(chain: Chain) -> tuple[Shape, list[ChainLayer]]:
     Raises:
         RefusedError: It takes something else, or images of any size.
     """
-    shape, layers = chain.input_shape, list(chain.layers)
+    layers = list(links)
     if shape is None:
         raise RefusedError(
             "the shape of its images isn't stored; begin the model with a keras.Input, "
             "or call it once, and save it again"
         )
-    first = next((la for la in layers if la.type not in _ELEMENTWISE), layers[-1])
-    target: Any = first.config.get("target_shape")
-    if first.type == "Flatten" and len(shape) == 2:
+    first = next((la for la in layers if la.type not in _ELEMENTWISE), None)
+    if first is not None and first.type == "Flatten" and len(shape) == 2:
         shape = (*shape, 1)
-    elif first.type == "Reshape" and _is_same(shape, target):
-        shape = tuple(target)
-        layers.remove(first)
+    elif first is not None and first.type == "Reshape":
+        target = _reshaped(shape, first.config.get("target_shape"))
+        if target is not None:
+            shape = target
+            layers.remove(first)
     match shape:
         case (int(height), int(width), 1 | 3 as channels):
             if height > 0 and width > 0 and height * width <= MAX_PIXELS:
                 return (height, width, channels), layers
     found = ", ".join("any" if size is None else str(size) for size in shape)
+    found += "," * (len(shape) == 1)
     raise RefusedError(
         f"the network takes inputs of shape ({found}), not images (height, width, "
         "channels) of one size, with 1 or 3 channels"
     )
 
 
-def _is_same(shape: Sequence[int | None], target: Any) -> bool:
-    """Return whether a Reshape gives an image the form that it has in a file."""
+def _reshaped(shape: Sequence[int | None], target: Any) -> Shape | None:
+    """Return the form that a Reshape gives an image, if it has it in a file too.
+
+    Args:
+        shape: What the Reshape gets.
+        target: What it gives; one size may be -1, which follows from the others.
+    """
     match target:
-        case [int(), int(), 1 | 3]:
-            forms = ([math.prod(target)], [*target[:2]], target)
-            return list(shape) in (forms if target[2] == 1 else forms[::2])
-    return False
+        case [int(), int(), int()]:
+            pass
+        case _:
+            return None
+    total = math.prod(size or 0 for size in shape)
+    known = math.prod(size for size in target if size != -1)
+    if target.count(-1) == 1 and known > 0 and total % known == 0:
+        target = [total // known if size == -1 else size for size in target]
+    height, width, channels = target
+    forms = [(total,), (height, width, channels)]
+    if channels == 1:
+        forms.append((height, width))
+    fits = tuple(shape) in forms and height * width * channels == total
+    return (height, width, channels) if fits else None
 
 
 def _network(path: Path, links: Sequence[ChainLayer], *, keras_2: bool) -> Model:
@@ -223,9 +253,13 @@ def _gives_logits(description: Any, contents: Contents, last: Layer) -> bool:
         else description.get("compile_config")
     )
     match trained_with:
-        case {"loss": {"config": {"from_logits": True}}}:
-            return getattr(last, "activation", None) != "softmax"
+        case {"loss": {"class_name": str(name), "config": {"from_logits": True}}}:
+            return name in _SOFTMAX_LOSSES and _is_linear(last)
     return False
+
+
+def _is_linear(layer: Layer) -> bool:
+    return getattr(layer, "activation", "softmax") in (None, "linear")
 
 
 def _notes(
@@ -237,6 +271,8 @@ def _notes(
     for link, layer in zip(links, layers, strict=True):
         if link.name != layer.name:
             yield f"{link} is called {layer.name!r} here"
+    if chain.input_dtype in ("bfloat16", "float16"):
+        yield f"its input is in {chain.input_dtype}, here in float32"
     policies = {_policy(link) for link in links} - {"float32"}
     if policies:
         yield f"it computes in {', '.join(sorted(policies))}, here in float32"

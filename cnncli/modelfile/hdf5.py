@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import math
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +60,11 @@ def read_contents(path: Path) -> Contents:
         attributes = {name: _texts(file, name, ())[0] for name in names}
         if _WEIGHTS not in file:
             raise RefusedError("holds no weights")
-        datasets = _find_datasets(file, _WEIGHTS, alone=is_ours)
-        found = dict(_checked(datasets, path.stat().st_size))
-        return Contents(attributes, _read_layers(file, found))
+        datasets = dict(_find_datasets(file, _WEIGHTS, alone=is_ours))
+        others = set() if is_ours else {*_not_in_32_bits(datasets)}
+        weights = {place: datasets[place] for place in datasets if place not in others}
+        found = dict(_checked(weights.items(), path.stat().st_size))
+        return Contents(attributes, _read_layers(file, found, others))
 
 
 def _why_no_model(file: Any) -> str:
@@ -90,12 +92,10 @@ def _read_archive(path: Path) -> Contents:
     attributes = {"model_config": config.decode(), METADATA: metadata.decode()}
     layers: dict[str, tuple[Weight, ...]] = {}
     with h5py.File(io.BytesIO(weights), "r") as file:
-        datasets = (
-            (place, dataset)
-            for place, dataset in _find_datasets(file, "layers", alone=False)
-            if "/seed_generator" not in place
-        )
-        found = dict(_checked(datasets, len(weights)))
+        datasets = dict(_find_datasets(file, "layers", alone=False))
+        for place in [*_not_in_32_bits(datasets)]:
+            del datasets[place]
+        found = dict(_checked(datasets.items(), len(weights)))
         for place in sorted(found, key=_variable):
             layer, name = _variable(place)
             values = found[place]
@@ -128,12 +128,22 @@ def _variable(place: str) -> tuple[str, int]:
     return layer, int(number)
 
 
-def _read_layers(file: Any, datasets: dict[str, Any]) -> dict[str, tuple[Weight, ...]]:
+def _not_in_32_bits(datasets: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the places of what no layer that can be taken over has."""
+    for place, dataset in datasets.items():
+        if dataset.dtype != "<f4":
+            yield place
+
+
+def _read_layers(
+    file: Any, datasets: dict[str, Any], others: Collection[str]
+) -> dict[str, tuple[Weight, ...]]:
     """Read the weights of all layers.
 
     Args:
         file: The open file.
         datasets: All weights that it holds, by their paths.
+        others: Paths of what is left out.
 
     Raises:
         RefusedError: Weights are missing, or of no layer.
@@ -146,6 +156,8 @@ def _read_layers(file: Any, datasets: dict[str, Any]) -> dict[str, tuple[Weight,
         layers[layer] = ()
         for name in _texts(file[group], "weight_names", None):
             place = f"{group}/{name}"
+            if place in others:
+                continue
             if place not in datasets:
                 raise RefusedError(f"the weights {place!r} are missing")
             found = datasets.pop(place)
@@ -156,7 +168,7 @@ def _read_layers(file: Any, datasets: dict[str, Any]) -> dict[str, tuple[Weight,
 
 
 def _checked(
-    datasets: Iterator[tuple[str, Any]], limit: int
+    datasets: Iterable[tuple[str, Any]], limit: int
 ) -> Iterator[tuple[str, Any]]:
     """Pass on datasets, by their paths, as long as they can be what they declare.
 

@@ -40,6 +40,7 @@ _OF_NO_EFFECT = {
     "dtype",  # read elsewhere
     "fused",
     "name",
+    "noise_shape",
     "renorm_momentum",
     "rng_type",
     "seed",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from operator import eq
 from typing import TYPE_CHECKING
 
 from cnncli.config.layers import (
@@ -37,11 +38,14 @@ def find_weights(
         RefusedError: They aren't there, or are more or fewer.
     """
     names = _variables(layer)
-    found = dict(_named(contents, link, names))
+    pairs = list(_named(contents, link, names))
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise RefusedError(f"{link}: the file has more than one layer of its name")
     if found.keys() != set(names):
         raise RefusedError(
             f"{link}: it needs the weights {', '.join(names) or 'none'}; the file "
-            f"holds {', '.join(found) or 'none'}"
+            f"holds, as 32-bit floats, {', '.join(found) or 'none'}"
         )
     values = sum(math.prod(weight.shape) for weight in found.values())
     if values != parameters:
@@ -74,15 +78,17 @@ def _named(
     """Yield a layer's weights by Keras 3's names of them.
 
     In a ``.keras`` archive they have numbers. In an HDF5 file they are called like
-    "model/conv2d/kernel", with ":0" after it in Keras 2.
+    "outer/inner/conv2d/kernel", as far as there are models in the model; in Keras 2
+    like "conv2d/kernel:0".
     """
     if contents.is_archive:
         for number, weight in enumerate(contents.layers.get(link.place, ())):
             yield names[number] if number < len(names) else weight.name, weight
         return
-    for weight in contents.layers.get(link.group, ()):
+    for weight in contents.layers.get(link.path[0], ()):
         *owners, name = weight.name.removesuffix(":0").split("/")
         if link.type == "DepthwiseConv2D":
             name = name.removeprefix("depthwise_")  # which Keras 2 puts before it
-        if not link.is_nested or owners[-1:] == [link.name]:
+        is_alone = len(link.path) == 1  # in its group
+        if is_alone or all(map(eq, reversed(owners), reversed(link.path))):
             yield name, weight
