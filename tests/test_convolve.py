@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.conftest import Cli
 
 EXAMPLE = """\
-Cross-correlation with 2 x 2, stride 1, padding 0:
+Cross-correlation, 2x2 kernel, stride 1, padding 0:
 
 image (3, 3); kernel (2, 2)
 
@@ -198,8 +198,8 @@ def test_no_tensorflow_and_for_wrong_input_no_numpy() -> None:
         (["--image", "1,2;3"], "--image: row 1 has 1 numbers, but row 0 has 2"),
         (
             ["--image", "1,nan"],
-            "--image: 'nan' in row 0, column 1 is not a finite number; write rows like "
-            "1,-1,0;2,4,-1",
+            "--image: 'nan' in row 0, column 1 is not a number from -1e+100 to 1e+100; "
+            "write rows like 1,-1,0;2,4,-1",
         ),
         (
             ["--kernel", "sobelx"],
@@ -213,7 +213,7 @@ def test_no_tensorflow_and_for_wrong_input_no_numpy() -> None:
         ),
         (
             ["--layers", "0,0,0"],
-            "--kernel: a size of 2 is larger than the image's 1",
+            "--kernel, layer 3: a size of 2 is larger than the image's 1",
         ),
         (["--layers", "1,x"], "--layers: must be the padding of each layer, such as "
          "1,0,0, got 'x'"),
@@ -244,8 +244,24 @@ def test_no_tensorflow_and_for_wrong_input_no_numpy() -> None:
             ["--pool", "max:0"],
             "--pool: size and stride must be at least 1, got 'max:0'",
         ),
-        (["--pool", "max:3"], "--pool: a size of 3 is larger than the image's 2"),
-        (["--bias", "nan"], "--bias: nan is not a finite number"),
+        (["--pool", "max:3"], "--pool: a size of 3 is larger than the map of 2 x 2"),
+        (["--bias", "nan"], "--bias: nan is not a number from -1e+100 to 1e+100"),
+        (
+            ["--padding", "20000"],
+            "--padding: with 20,000 zeros on each side there are more than 67,108,864 "
+            "values",
+        ),
+        (
+            ["--random", "9", "--layers", "1,1,1,1", "--kernel", "1e99,-1e99"],
+            "--kernel: its products are too large for 64-bit floats",
+        ),
+        (["--kernel", "1_0"], "--kernel: '1_0' is not one of identity, box, gaussian, "
+         "sharpen, sobel-x, sobel-y, laplacian, emboss, edge, nor a matrix like "
+         "1,0;0.5,-1"),
+        (["--padding", "٣"], "--padding: must be a whole number of zeros, same or "
+         "valid, got '٣'"),
+        (["--arrays", "a.png"], "--arrays: 'a.png' must end in .npz"),
+        (["-o", ".png"], "-o: '.png' must end in .png or .svg"),
         (
             ["--random", "28", "--steps"],
             "--steps: shows at most 64 windows, these are 729; take a smaller image or "
@@ -345,3 +361,19 @@ def test_a_trained_map_by_hand(cli: Cli, padding: str, strides: int) -> None:
 def test_the_bar_is_for_terminals(cli: Cli) -> None:
     assert "drawing" not in cli("convolve", "--animate", "a.gif").stderr
     assert not sys.stderr.closed
+
+
+def test_sums_are_those_of_the_map(cli: Cli) -> None:
+    """A bias is added last, and what is but rounding is shown as zero."""
+    large = ("--image", "1e17,-1e17", "--kernel", "1,1", "--bias", "1", "--steps")
+    text = cli("convolve", *large).stdout
+    assert "  sum 1e+17 - 1e+17 + 1 = 1\n" in text
+    assert text.endswith("\n\n  1\n")
+    small = ("--image", "0.1,0.2,-0.3", "--kernel", "1,1,1", "--steps")
+    assert "  sum 0.1 + 0.2 - 0.3 = 0\n" in cli("convolve", *small).stdout
+
+
+def test_a_file_with_a_name_like_a_matrix(cli: Cli) -> None:
+    Image.new("L", (4, 3), 7).save("a,1.png")
+    found = json.loads(cli("convolve", "--image", "a,1.png", "--json").stdout)
+    assert found["image"] == [[7] * 4] * 3

@@ -127,7 +127,7 @@ class ExerciseAnswer:
         height, width = self.exercise.kernels[0].shape
         paddings = ", ".join(map(str, self.exercise.paddings))
         return (
-            f"{what} with {height} x {width}, stride {self.exercise.stride}, padding "
+            f"{what}, {height}x{width} kernel, stride {self.exercise.stride}, padding "
             f"{paddings}"
         )
 
@@ -213,19 +213,19 @@ def answer_exercise(asked: ExerciseOptions, *, steps: bool) -> ExerciseAnswer:
         if asked.kernel_size is None
         else random_kernels(asked.kernel_size, len(planned.paddings), asked.seed)
     )
-    return ExerciseAnswer(
-        Exercise(
-            image,
-            kernels,
-            planned.paddings,
-            asked.stride,
-            asked.bias,
-            asked.flip,
-            planned.pooling,
-        ),
-        steps,
-        both=asked == ExerciseOptions() and not steps,
+    exercise = Exercise(
+        image,
+        kernels,
+        planned.paddings,
+        asked.stride,
+        asked.bias,
+        asked.flip,
+        planned.pooling,
     )
+    if not exercise.is_finite():
+        raise ConfigError("--kernel: its products are too large for 64-bit floats")
+    both = asked == ExerciseOptions() and not steps
+    return ExerciseAnswer(exercise, steps, both)
 
 
 def answer_layer(

@@ -142,6 +142,7 @@ def convolve(
 
     _check_suffix("-o", out, ".png", ".svg")
     _check_suffix("--animate", animate, ".gif")
+    _check_suffix("--arrays", arrays, ".npz")
     asked = ExerciseOptions(
         image,
         random,
@@ -183,7 +184,7 @@ def convolve(
 
 
 def _check_suffix(option: str, path: Path | None, *allowed: str) -> None:
-    if path is not None and path.suffix.lower() not in allowed:
+    if path is not None and (path.suffix.lower() not in allowed or not path.stem):
         raise ConfigError(f"{option}: {str(path)!r} must end in {' or '.join(allowed)}")
 
 

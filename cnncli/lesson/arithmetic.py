@@ -109,13 +109,13 @@ def cross_correlate(
         output_size(n, f, stride=stride)
         for n, f in zip(values.shape, weights.shape[:2], strict=False)
     )
-    result: Array = np.zeros((height, width, *weights.shape[3:])) + np.asarray(bias)
+    result: Array = np.zeros((height, width, *weights.shape[3:]))
     # One element of the kernel at a time, for all windows at once.
     for row, column in np.ndindex(*weights.shape[:2]):
         under = values[row:, column:][::stride, ::stride][:height, :width]
         weight = weights[row, column]
         result += under @ weight if has_channels else under * weight
-    return result
+    return result + np.asarray(bias, np.float64)
 
 
 def convolve(

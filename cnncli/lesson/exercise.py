@@ -58,6 +58,11 @@ class Exercise:
             maps.append(given)
         return maps
 
+    def is_finite(self) -> bool:
+        """Return whether no value has become too large for a 64-bit float."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return all(bool(np.isfinite(found).all()) for found in self.maps())
+
     def pooled(self) -> Array | None:
         """Return what the pooling makes of the last map, (height, width)."""
         if self.pooling is None:

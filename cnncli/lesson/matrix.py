@@ -9,6 +9,7 @@ Matrix = tuple[tuple[float, ...], ...]
 
 _WRITTEN = re.compile(r"[-+.,;0-9eE\s]*|[-+.,;\w\s]*,[-+.,;\w\s]*")
 _MOST_VALUES = 10_000
+_LARGEST = 1e100
 
 
 def is_matrix(text: str) -> bool:
@@ -23,7 +24,7 @@ def parse_matrix(text: str) -> Matrix:
         text: Rows with semicolons between them, numbers with commas.
 
     Raises:
-        ValueError: A number isn't one or isn't finite, or the rows differ in length.
+        ValueError: A number isn't one or is too large, or the rows differ in length.
     """
     rows = tuple(
         tuple(_number(cell, row, column) for column, cell in enumerate(line.split(",")))
@@ -41,12 +42,12 @@ def parse_matrix(text: str) -> Matrix:
 
 def _number(cell: str, row: int, column: int) -> float:
     try:
-        number = float(cell)
+        number = float(cell) if cell.isascii() and "_" not in cell else math.nan
     except ValueError:
         number = math.nan
-    if not math.isfinite(number):
+    if not abs(number) <= _LARGEST:
         raise ValueError(
-            f"{cell.strip()!r} in row {row}, column {column} is not a finite number; "
-            "write rows like 1,-1,0;2,4,-1"
+            f"{cell.strip()!r} in row {row}, column {column} is not a number from "
+            f"{-_LARGEST:g} to {_LARGEST:g}; write rows like 1,-1,0;2,4,-1"
         )
     return number

@@ -128,6 +128,6 @@ def parse_pooling(text: str) -> PoolingOption:
 
 
 def _whole(text: str, expected: str) -> int:
-    if text.strip().isdecimal() and len(text) < 6:
+    if text.isascii() and text.strip().isdecimal() and len(text) < 6:
         return int(text)
     raise ValueError(f"must be {expected}, got {quoted(text)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,7 +15,7 @@ from cnncli.lesson.options import (
     parse_paddings,
     parse_pooling,
 )
-from cnncli.lesson.sizes import output_size, sizes_after
+from cnncli.lesson.sizes import output_size
 
 if TYPE_CHECKING:
     from cnncli.lesson.options import ExerciseOptions, PoolingOption
@@ -26,6 +26,9 @@ KERNEL = "1,0;0.5,-1"
 
 _TEST_IMAGE = (28, 28)
 _MOST_STEPS = 64
+_MOST_VALUES = 2**26
+"""The most values of a map with the zeros around it: half a gigabyte."""
+_LARGEST_BIAS = 1e100
 
 
 class Plan(NamedTuple):
@@ -59,13 +62,23 @@ class Plan(NamedTuple):
             ConfigError: The kernel or the pooling's window is too large, or there are
                 too many windows to show them all.
         """
-        kernels = [self.kernel_size] * len(self.paddings)
-        with _of("--kernel"):
-            rows, columns = sizes_after(size, kernels, self.paddings, self.stride)[-1]
-        if self.pooling is not None:
-            with _of("--pool"):
-                for length in (rows, columns):
-                    output_size(length, self.pooling.size, stride=self.pooling.stride)
+        rows, columns = size
+        for number, padding in enumerate(self.paddings, 1):
+            if (rows + 2 * padding) * (columns + 2 * padding) > _MOST_VALUES:
+                raise ConfigError(
+                    f"--padding: with {padding:,} zeros on each side there are more "
+                    f"than {_MOST_VALUES:,} values"
+                )
+            layer = f", layer {number}" if len(self.paddings) > 1 else ""
+            rows, columns = (
+                self._moved("--kernel" + layer, n, f, padding)
+                for n, f in zip((rows, columns), self.kernel_size, strict=True)
+            )
+        if self.pooling is not None and self.pooling.size > min(rows, columns):
+            raise ConfigError(
+                f"--pool: a size of {self.pooling.size} is larger than the map of "
+                f"{rows} x {columns}"
+            )
         if self.steps and len(self.paddings) > 1:
             raise ConfigError("--steps: only of one convolution, without --layers")
         if self.steps and rows * columns > _MOST_STEPS:
@@ -73,6 +86,10 @@ class Plan(NamedTuple):
                 f"--steps: shows at most {_MOST_STEPS} windows, these are "
                 f"{rows * columns:,}; take a smaller image or a larger --stride"
             )
+
+    def _moved(self, option: str, n: int, f: int, padding: int) -> int:
+        with _of(option):
+            return output_size(n, f, padding=padding, stride=self.stride)
 
 
 def plan(asked: ExerciseOptions, *, steps: bool) -> Plan:
@@ -86,8 +103,11 @@ def plan(asked: ExerciseOptions, *, steps: bool) -> Plan:
         ConfigError: An option says nothing that can be worked out.
     """
     _check_exclusive(asked)
-    if not math.isfinite(asked.bias):
-        raise ConfigError(f"--bias: {asked.bias} is not a finite number")
+    if not abs(asked.bias) <= _LARGEST_BIAS:
+        raise ConfigError(
+            f"--bias: {asked.bias} is not a number from {-_LARGEST_BIAS:g} to "
+            f"{_LARGEST_BIAS:g}"
+        )
     with _of("--image"):
         image = _written(asked)
     with _of("--kernel"):
@@ -116,7 +136,8 @@ def _written(asked: ExerciseOptions) -> Matrix | None:
     if asked.random is not None or asked.test_image is not None:
         return None
     text = IMAGE if asked.image is None else asked.image
-    return parse_matrix(text) if is_matrix(text) else None
+    is_written = is_matrix(text) and not os.path.exists(text)  # noqa: PTH110 -- quiet
+    return parse_matrix(text) if is_written else None
 
 
 def _known_size(asked: ExerciseOptions, image: Matrix | None) -> tuple[int, int] | None:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 
 def output_size(n: int, f: int, *, padding: int = 0, stride: int = 1) -> int:
     """Return floor((n - f + 2p) / s) + 1: how many windows there are along one side.
@@ -54,30 +49,3 @@ def num_parameters(
 ) -> int:
     """Return (f_w f_h c_in + 1) c_out: the weights of the kernels, and a bias each."""
     return (kernel_width * kernel_height * channels_in + 1) * channels_out
-
-
-def sizes_after(
-    size: tuple[int, int],
-    kernels: Sequence[tuple[int, int]],
-    paddings: Sequence[int],
-    stride: int,
-) -> list[tuple[int, int]]:
-    """Return the heights and widths of the maps of convolutions, one after the other.
-
-    Args:
-        size: Height and width of the image.
-        kernels: Height and width of each kernel.
-        paddings: Zeros on each side, for each convolution.
-        stride: Step from one window to the next.
-
-    Raises:
-        ValueError: A kernel is larger than what it slides over, with the padding.
-    """
-    sizes = []
-    for kernel, padding in zip(kernels, paddings, strict=True):
-        size = (
-            output_size(size[0], kernel[0], padding=padding, stride=stride),
-            output_size(size[1], kernel[1], padding=padding, stride=stride),
-        )
-        sizes.append(size)
-    return sizes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -87,7 +88,7 @@ def walk(exercise: Exercise) -> Iterator[str]:
     """
     (kernel,), (padding,) = exercise.used, exercise.paddings
     given = pad(exercise.image, padding)
-    (result,) = exercise.maps()
+    result = _without_rounding(exercise)
     around = f", zeros around it: {padding}" if padding else ""
     turned = ", turned round" if exercise.flipped else ""
     yield f"image {exercise.image.shape}{around}; kernel {kernel.shape}{turned}"
@@ -101,7 +102,8 @@ def walk(exercise: Exercise) -> Iterator[str]:
             f"{place + 1}. rows {_span(top, kernel.shape[0])}, columns "
             f"{_span(left, kernel.shape[1])}"
         )
-        yield from _indented(_step(view[row, column], kernel, exercise.bias))
+        total = float(result[row, column])
+        yield from _indented(_step(view[row, column], kernel, exercise.bias, total))
     yield ""
     yield f"result {result.shape}"
     yield ""
@@ -129,13 +131,19 @@ def formulas(exercise: Exercise) -> Iterator[str]:
     )
 
 
-def _step(window: Array, kernel: Array, bias: float) -> list[str]:
+def _without_rounding(exercise: Exercise) -> Array:
+    """Return the map of an exercise, with zeros for sums that are but rounding."""
+    (kernel,), (sums,) = exercise.used, replace(exercise, bias=0.0).maps()
+    largest = np.abs(exercise.image).max() * np.abs(kernel).max()
+    return np.where(np.abs(sums) < 1e-15 * largest, 0.0, sums) + exercise.bias
+
+
+def _step(window: Array, kernel: Array, bias: float, total: float) -> list[str]:
     """Return one window: it, the kernel, their products and the sum."""
     products = window * kernel
     terms = [number(value) for value in products.ravel().tolist()]
     if bias:
         terms.append(number(bias))
-    total = number(float(products.sum() + bias))
     lines = side_by_side(
         matrix_lines(window),
         ["x"],
@@ -146,7 +154,7 @@ def _step(window: Array, kernel: Array, bias: float) -> list[str]:
     joined = " ".join(
         [terms[0], *(f"- {t[1:]}" if t[0] == "-" else f"+ {t}" for t in terms[1:])]
     )
-    return [*lines, *textwrap.wrap(f"sum {joined} = {total}", 76)]
+    return [*lines, *textwrap.wrap(f"sum {joined} = {number(total)}", 76)]
 
 
 def _span(start: int, length: int) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnncli.plots.palette import INK, MUTED, PAPER, label
+from cnncli.plots.palette import GREY, INK, MUTED, PAPER, label
 from cnncli.plots.style import (
     DPI,
     MARGIN,
@@ -98,7 +98,7 @@ def draw_matrix(axes: Axes, values: Array, like: Array | None = None) -> None:
     )
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.spines[:].set_visible(False)
+    axes.spines[:].set(visible=True, color=GREY, linewidth=1)
     if _shows_values(values):
         _write_values(axes, values, low, high)
 
