@@ -144,6 +144,31 @@ def heard(terminal: int, last: bytes) -> bytes:
     return said
 
 
+@pytest.mark.usefixtures("signals_as_in_a_terminal")
+def test_ctrl_c_while_the_process_is_made() -> None:
+    line = (
+        "from cnncli.system import watch; "
+        "watch._die_with = lambda parent: os.kill(os.getpid(), signal.SIGINT)"
+    )
+    text = PROGRAM.format(block="pass", after="pass")
+    text = text.replace("cli.main()", f"{line}\ncli.main()")
+    done = run(sys.executable, "-c", text, "do")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "stopped\n")
+
+
+def test_the_screen_is_restored_for_a_process_that_exits() -> None:
+    """TensorFlow's own exit leaves a live bar as it stands, and the cursor hidden."""
+    command = program("os._exit(1)")
+    process, terminal = pty.fork()
+    if process == 0:
+        os.execve(command[0], command, {**os.environ, "TERM": "xterm"})
+    said = heard(terminal, b"code 1\r\n")
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 6
+    os.close(terminal)
+    error = b"error: TensorFlow ended the process with exit code 1\r\n"
+    assert said == RESTORED + error
+
+
 def test_where_no_process_can_be_made_there_is_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
