@@ -43,6 +43,8 @@ KILLED = (
     "error: the process was killed, most likely because memory ran out; stop other "
     "programs, or make the network or training.batch_size smaller\n"
 )
+RESTORED = b"\r\x1b[2K\x1b[?25h"
+"""What clears the line of a live bar and shows the cursor."""
 
 
 def program(block: str, after: str = "click.echo('done')") -> list[str]:
@@ -132,6 +134,39 @@ def test_the_last_lines_of_the_log_are_shown() -> None:
         "E0000 \\x1b[2J\ufffd" + 489 * "x",
         "error: the process was ended by signal 6 (Aborted)",
     ]
+
+
+def heard(terminal: int, last: bytes) -> bytes:
+    """Read from a terminal, in as many pieces as it gives, until something is said."""
+    said = b""
+    while last not in said:
+        said += os.read(terminal, 100)
+    return said
+
+
+@pytest.mark.usefixtures("signals_as_in_a_terminal")
+def test_ctrl_c_while_the_process_is_made() -> None:
+    line = (
+        "from cnncli.system import watch; "
+        "watch._die_with = lambda parent: os.kill(os.getpid(), signal.SIGINT)"
+    )
+    text = PROGRAM.format(block="pass", after="pass")
+    text = text.replace("cli.main()", f"{line}\ncli.main()")
+    done = run(sys.executable, "-c", text, "do")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "stopped\n")
+
+
+def test_the_screen_is_restored_for_a_process_that_exits() -> None:
+    """TensorFlow's own exit leaves a live bar as it stands, and the cursor hidden."""
+    command = program("os._exit(1)")
+    process, terminal = pty.fork()
+    if process == 0:
+        os.execve(command[0], command, {**os.environ, "TERM": "xterm"})
+    said = heard(terminal, b"code 1\r\n")
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 6
+    os.close(terminal)
+    error = b"error: TensorFlow ended the process with exit code 1\r\n"
+    assert said == RESTORED + error
 
 
 def test_where_no_process_can_be_made_there_is_one(
@@ -239,20 +274,17 @@ def test_ctrl_c_in_a_terminal(block: str) -> None:
     command = program(block)
     process, terminal = pty.fork()
     if process == 0:
-        os.execv(command[0], command)
-    said = b""
-    while b"ready" not in said:
-        said += os.read(terminal, 100)
+        os.execve(command[0], command, {**os.environ, "TERM": "xterm"})
+    heard(terminal, b"ready")
     os.write(terminal, b"\x03")
     if block is STAYS:
-        while b"first" not in said:
-            said += os.read(terminal, 100)
+        heard(terminal, b"first")
         time.sleep(0.2)
         os.write(terminal, b"\x03")
     code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
     assert code == (-signal.SIGINT if block is STAYS else signal.SIGINT)
     if block is STAYS:  # as after a live bar
-        assert os.read(terminal, 100).endswith(b"\r\x1b[2K\x1b[?25h")
+        assert heard(terminal, RESTORED).endswith(RESTORED)
     os.close(terminal)
 
 

@@ -66,8 +66,8 @@ def watched(log: BinaryIO) -> Iterator[None]:
         _die_with(first)
         # Each signal that Python is to handle is written there as it comes.
         signal.set_wakeup_fd(told)
-    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)  # may raise KeyboardInterrupt
         yield
     finally:
         os.write(told, bytes([_DONE]))
@@ -127,10 +127,9 @@ def _outlive(second: _Second, heeded: set[signal.Signals], log: BinaryIO) -> NoR
         DiedError: It has been ended.
     """
     code = second.end(heeded)
-    if code < 0:
-        restore_screen()
     if code >= 0 and second.is_done:
         os._exit(code)
+    restore_screen()
     if second.is_done or -code in heeded:
         _die_of(-code)
     log.seek(0)
