@@ -11,7 +11,7 @@ from PIL import Image
 
 from cnncli.plots.convolution import draw_matrix
 from cnncli.plots.palette import VERMILLION
-from cnncli.plots.style import MARGIN, TEXT_SIZE, house_style, new_figure, png_bytes
+from cnncli.plots.style import MARGIN, TEXT_SIZE, house_style, new_figure, picture_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _MOST_FRAMES = 64
 _MOST_BYTES = 2_000_000
 _DPI = 72
-_COLOURS = 48
+_COLOURS = 160
 # Seconds that a window is shown: less where there are many, and the last for longer.
 _SECONDS, _SHORTEST, _LAST = 0.6, 0.15, 2.5
 # Lengths in inches.
@@ -118,8 +118,8 @@ def _frame_cells(axes: Axes, top: int, left: int, height: int, width: int) -> No
 
 def _picture(figure: Figure) -> Image.Image:
     """Return a figure as a picture of few colours."""
-    figure.set_dpi(_DPI)
-    picture = Image.open(io.BytesIO(png_bytes(figure))).convert("RGB")
+    content = picture_bytes(figure, "png", _DPI)
+    picture = Image.open(io.BytesIO(content)).convert("RGB")
     return picture.quantize(_COLOURS, dither=Image.Dither.NONE)
 
 

@@ -105,14 +105,15 @@ def png_bytes(figure: Figure) -> bytes:
     return picture_bytes(figure, "png")
 
 
-def picture_bytes(figure: Figure, picture_format: str) -> bytes:
+def picture_bytes(figure: Figure, picture_format: str, dpi: int = DPI) -> bytes:
     """Return a figure as a picture file's bytes, the same for the same figure.
 
     Args:
         figure: The figure, made in the house style.
         picture_format: "png" or "svg".
+        dpi: Pixels an inch.
     """
     undated = {"png": "Software", "svg": "Date"}[picture_format]
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=picture_format, metadata={undated: None})
+    figure.savefig(buffer, format=picture_format, dpi=dpi, metadata={undated: None})
     return buffer.getvalue()
