@@ -12,7 +12,6 @@ import click
 
 from cnncli.commands.options import Numbers, file_path, overwrite_option
 from cnncli.commands.started import backend_started
-from cnncli.config.problems import shortened
 from cnncli.errors import printable
 from cnncli.system.columns import aligned
 from cnncli.system.terminal import say
@@ -209,6 +208,8 @@ def _class_names(
 
 def _split(text: str) -> tuple[str, ...]:
     """Return the names in a text with commas between them, as CSV has them."""
+    from cnncli.config.problems import shortened
+
     try:
         (row,) = csv.reader([text], skipinitialspace=True, strict=True)
     except (csv.Error, ValueError) as error:
