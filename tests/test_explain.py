@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pytest
 
-from cnncli.architecture.centres import centres_of, last_maps
+from cnncli.architecture.receptive import centres_of, last_maps
 from cnncli.config.document import parse_document
 from cnncli.config.schema import Config
 from cnncli.data.normalization import Normalization

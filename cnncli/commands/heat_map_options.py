@@ -133,7 +133,7 @@ def _maps_layer(saved: ModelFile, name: str | None) -> str:
         name: The layer that was asked for.
     """
     from cnncli.architecture import trace_network
-    from cnncli.architecture.centres import last_maps, num_positions
+    from cnncli.architecture.receptive import last_maps, num_positions
     from cnncli.config.problems import quoted, suggestion
 
     layers = saved.config.model.layers

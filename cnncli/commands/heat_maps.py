@@ -72,7 +72,7 @@ def draw_heat_maps(
 
 
 def _grad_cam(saved: ModelFile, layer: str) -> GradCam:
-    from cnncli.architecture.centres import centres_of
+    from cnncli.architecture.receptive import centres_of
     from cnncli.explain.grad_cam import GradCam
 
     layers = saved.config.model.layers

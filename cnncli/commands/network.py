@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnncli.architecture import LayerRow, Shape, trace_network
+from cnncli.architecture.receptive import receptive_fields
+from cnncli.architecture.table import pixels_seen
 from cnncli.errors import printable
 from cnncli.experiment.load import load_experiment
 from cnncli.modelfile.place import is_model, is_url
@@ -36,6 +38,7 @@ class Summary:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``summary --json`` says; the keys are in docs/json.md."""
+        fields = receptive_fields(self.config.model.layers, self.image_shape)
         return {
             "schema": SCHEMA,
             "name": self.config.name,
@@ -46,12 +49,13 @@ class Summary:
                     "name": row.name,
                     "type": row.type,
                     "output_shape": list(row.output_shape),
+                    "receptive_field": list(pixels_seen(field, self.image_shape)),
                     "parameters": row.parameters,
                     "trainable_parameters": row.trainable_parameters,
                     "arithmetic": row.arithmetic,
                     "multiply_accumulates": row.multiply_accumulates,
                 }
-                for row in self.rows
+                for row, field in zip(self.rows, fields, strict=True)
             ],
             "parameters": sum(row.parameters for row in self.rows),
             "trainable_parameters": sum(row.trainable_parameters for row in self.rows),

@@ -24,7 +24,8 @@ def summary(
     Takes a config, a run folder or a model file, also one that Keras saved; without
     one, the documented experiment. Parameters come with their arithmetic, for a
     convolution (kernel height * kernel width * channels in + 1) * channels out. The
-    multiply-accumulates are those of convolutions and dense layers, for one image.
+    multiply-accumulates are those of convolutions and dense layers, for one image. A
+    receptive field is the part of the image on which one value depends.
     """
     from cnncli.architecture.table import format_summary
     from cnncli.commands.network import summarize
@@ -41,4 +42,4 @@ def summary(
     elif as_json:
         click.echo(json.dumps(network.to_dict(), indent=2))
     else:
-        click.echo(format_summary(network.rows, network.image_shape))
+        click.echo(format_summary(network.config.model.layers, network.image_shape))

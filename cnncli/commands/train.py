@@ -176,8 +176,9 @@ def _dry_run(experiment: Experiment, out: Path) -> str:
 
         build_model(experiment.config, experiment.data.image_shape)
     found = f"{len(warnings)} warnings" if len(warnings) > 1 else "1 warning"
+    layers = experiment.config.model.layers
     return (
-        f"{format_summary(experiment.rows, experiment.data.image_shape)}\n"
+        f"{format_summary(layers, experiment.data.image_shape)}\n"
         f"{len(splits.train):,} training, {len(splits.validation):,} validation and "
         f"{len(splits.test):,} test images; "
         f"{found if warnings else 'nothing is wrong'}; would train into {out}"

@@ -17,7 +17,7 @@ from cnncli.explain.precision import check_finite, without_rounding
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cnncli.architecture.centres import Centres
+    from cnncli.architecture.receptive import Centres
     from cnncli.backend.interface import Network
 
     Values = NDArray[np.float64]

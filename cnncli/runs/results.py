@@ -121,7 +121,9 @@ def write_results(
     )
     backend.save(described, network)
     write_history(folder, history)
-    summary = format_summary(experiment.rows, experiment.data.image_shape)
+    summary = format_summary(
+        experiment.config.model.layers, experiment.data.image_shape
+    )
     write_file(folder / "summary.txt", summary + "\n")
     for name, content in evaluation_files(evaluation, watcher).items():
         write_file(folder / name, content)

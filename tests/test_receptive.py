@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cnncli.architecture import trace_network
-from cnncli.architecture.centres import centres_of, last_maps
+from cnncli.architecture.receptive import centres_of, last_maps
 from cnncli.config.document import parse_document
 from cnncli.config.layers import Layer, name_layers
 from cnncli.config.schema import Config, Model

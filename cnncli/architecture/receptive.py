@@ -1,4 +1,4 @@
-"""Centres: which places of the image the positions of a layer's maps look at.
+"""Receptive fields: which pixels the positions of a layer's maps depend on.
 
 A map is not simply the image made smaller: convolutions without padding leave out its
 border, and with strides what "same" adds is more at the end than at the beginning.
@@ -7,6 +7,7 @@ border, and with strides what "same" adds is more at the end than at the beginni
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from cnncli.architecture.rows import trace_network
@@ -15,7 +16,9 @@ from cnncli.config.layers import (
     ActivationLayer,
     BatchNormalization,
     Conv2D,
+    Dense,
     DepthwiseConv2D,
+    Flatten,
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
     LeakyReLU,
@@ -52,8 +55,46 @@ class _Window(NamedTuple):
     before: int = 0
 
 
-def centres_of(layers: Sequence[Layer], image_shape: Shape, name: str) -> Centres:
-    """Return which places of the image the positions of a layer's maps look at.
+@dataclass(frozen=True)
+class Axis:
+    """What the positions of a layer's maps depend on, along one axis of the image.
+
+    Attributes:
+        first: The first pixel of position 0; negative where that is padding.
+        step: Pixels from one position to the next.
+        span: Pixels that a position depends on.
+        positions: How many there are.
+    """
+
+    first: int
+    step: int
+    span: int
+    positions: int
+
+    def centres(self) -> tuple[float, ...]:
+        """Return where each position is centred; pixel 0 is centred on 0."""
+        centre = self.first + (self.span - 1) / 2
+        return tuple(centre + self.step * place for place in range(self.positions))
+
+    def after(self, window: _Window, positions: int) -> Axis:
+        """Return the same of the layer above, which looks through a window."""
+        return Axis(
+            self.first - self.step * window.before,
+            self.step * window.stride,
+            self.span + self.step * (window.span - 1),
+            positions,
+        )
+
+
+Field = tuple[Axis, Axis]
+"""The receptive fields of a layer's values: down and across."""
+
+
+def receptive_fields(layers: Sequence[Layer], image_shape: Shape) -> tuple[Field, ...]:
+    """Return which pixels the values of each layer depend on.
+
+    Random layers are taken as they are in prediction, where they change nothing. A
+    field may reach beyond the image, into what was padded.
 
     Reference: https://doi.org/10.23915/distill.00021, "Computing receptive fields of
     convolutional neural networks".
@@ -61,19 +102,43 @@ def centres_of(layers: Sequence[Layer], image_shape: Shape, name: str) -> Centre
     Args:
         layers: Named layers that fit each other.
         image_shape: (height, width, channels).
+
+    Returns:
+        The fields of each layer's maps; of a vector, those of what it was made of,
+        before a Dense, and after it one that holds them all.
+    """
+    fields: list[Field] = []
+    down, across = (Axis(0, 1, 1, size) for size in image_shape[:2])
+    for layer, row in zip(layers, trace_network(layers, image_shape), strict=True):
+        down = _above(down, layer, row, 0)
+        across = _above(across, layer, row, 1)
+        fields.append((down, across))
+    return tuple(fields)
+
+
+def _above(axis: Axis, layer: Layer, row: LayerRow, number: int) -> Axis:
+    if isinstance(layer, Dense):
+        return axis.after(_Window(axis.positions), 1)
+    if len(row.input_shape) != 3:
+        return axis
+    window = _window(layer, row.input_shape, number)
+    if isinstance(layer, Flatten):
+        return axis
+    maps = len(row.output_shape) == 3
+    return axis.after(window, row.output_shape[number] if maps else 1)
+
+
+def centres_of(layers: Sequence[Layer], image_shape: Shape, name: str) -> Centres:
+    """Return which places of the image the positions of a layer's maps look at.
+
+    Args:
+        layers: Named layers that fit each other.
+        image_shape: (height, width, channels).
         name: A layer that gives maps.
     """
-    rows = trace_network(layers, image_shape)
-    last = [row.name for row in rows].index(name)
-    reached = [*zip(layers, rows, strict=True)][: last + 1]
-    down, across = (
-        _axis_centres(
-            [_window(layer, row.input_shape, axis) for layer, row in reached],
-            rows[last].output_shape[axis],
-        )
-        for axis in (0, 1)
-    )
-    return down, across
+    names = [layer.name for layer in layers]
+    down, across = receptive_fields(layers, image_shape)[names.index(name)]
+    return down.centres(), across.centres()
 
 
 def last_maps(layers: Sequence[Layer], image_shape: Shape) -> LayerRow | None:
@@ -100,14 +165,6 @@ def num_positions(row: LayerRow) -> int:
         return 0
     height, width, _ = row.output_shape
     return height * width
-
-
-def _axis_centres(windows: Sequence[_Window], count: int) -> tuple[float, ...]:
-    first, step = 0.0, 1
-    for window in windows:
-        first += step * ((window.span - 1) / 2 - window.before)
-        step *= window.stride
-    return tuple(first + step * position for position in range(count))
 
 
 def _window(layer: Layer, shape: Shape, axis: int) -> _Window:
