@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from tests.conftest import Cli
 
 DOCUMENTED_TABLE = """\
-layer    type          output shape  parameters                     multiply-accumulates
+layer    type          output shape  receptive field  parameters                     multiply-accumulates
          input         (28, 28, 1)
-cv1      Conv2D        (28, 28, 16)         160  = (3*3*1 + 1)*16                112,896
-cv2      Conv2D        (28, 28, 16)       2,320  = (3*3*16 + 1)*16             1,806,336
-maxpool  MaxPooling2D  (14, 14, 16)           0                                        0
-flatten  Flatten       (3136,)                0                                        0
-dense    Dense         (64,)            200,768  = (3136 + 1)*64                 200,704
-output   Dense         (10,)                650  = (64 + 1)*10                       640
-total                                   203,898                                2,120,576
+cv1      Conv2D        (28, 28, 16)  3 x 3                   160  = (3*3*1 + 1)*16                112,896
+cv2      Conv2D        (28, 28, 16)  5 x 5                 2,320  = (3*3*16 + 1)*16             1,806,336
+maxpool  MaxPooling2D  (14, 14, 16)  6 x 6                     0                                        0
+flatten  Flatten       (3136,)       6 x 6                     0                                        0
+dense    Dense         (64,)         28 x 28             200,768  = (3136 + 1)*64                 200,704
+output   Dense         (10,)         28 x 28                 650  = (64 + 1)*10                       640
+total                                                    203,898                                2,120,576
 203,898 of the parameters are trained
-"""
+"""  # noqa: E501 -- as it is printed
 
 
 def test_summary_of_the_documented_network(cli: Cli) -> None:
@@ -56,6 +56,7 @@ def test_summary_as_json(cli: Cli) -> None:
         "name": "cv2",
         "type": "Conv2D",
         "output_shape": [28, 28, 16],
+        "receptive_field": [5, 5],
         "parameters": 2320,
         "trainable_parameters": 2320,
         "arithmetic": "(3*3*16 + 1)*16",

@@ -9,6 +9,7 @@ import pytest
 
 from cnncli.architecture import trace_network
 from cnncli.architecture.receptive import centres_of, last_maps
+from cnncli.architecture.receptive import receptive_fields as fields_of
 from cnncli.config.document import parse_document
 from cnncli.config.layers import Layer, name_layers
 from cnncli.config.schema import Config, Model
@@ -145,3 +146,16 @@ def test_centres_without_padding_are_not_those_of_the_image_made_smaller() -> No
 def test_last_maps(layers: str, name: str | None) -> None:
     found = last_maps(layers_of(layers), (8, 8, 1))
     assert (found.name if found else None) == name
+
+
+def test_the_last_layers_see_the_whole_image() -> None:
+    layers = layers_of(
+        "[Conv2D: {filters: 1, kernel_size: 3}, MaxPooling2D, Flatten, "
+        "Dense: {units: 4}, Dense: {units: 3, activation: softmax}]"
+    )
+    fields = fields_of(layers, (10, 12, 1))
+    spans = [(down.span, across.span) for down, across in fields]
+    assert spans == [(3, 3), (4, 4), (4, 4), (10, 12), (10, 12)]
+    pooled = layers_of("[Conv2D: {filters: 1, kernel_size: 3}, GlobalMaxPooling2D]")
+    down, across = fields_of(pooled, (10, 12, 1))[-1]
+    assert (down.span, across.span) == (10, 12)
