@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cnncli.commands.heat_map_options import HeatMapOptions
+from cnncli.commands.heat_map_options import HeatMapOptions, listed
 from cnncli.commands.heat_maps import Drawn, draw_heat_maps
-from cnncli.commands.options import data_option, file_path, overwrite_option
+from cnncli.commands.options import Counts, data_option, file_path, overwrite_option
 from cnncli.commands.started import backend_started
 from cnncli.system.columns import aligned
 from cnncli.system.terminal import say
@@ -17,6 +17,7 @@ from cnncli.system.terminal import say
 if TYPE_CHECKING:
     import numpy as np
 
+    from cnncli.architecture import LayerRow
     from cnncli.modelfile.file import ModelFile
 
 
@@ -47,9 +48,17 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--layer",
+    "layers",
+    multiple=True,
     metavar="NAME",
-    help="Layer for --grad-cam.  [default: the last convolution, with the activation "
-    "after it, that has more than one position]",
+    help="Draw this layer alone; repeatable. For --grad-cam, its layer, by default the "
+    "last convolution, with the activation after it, that has more than one position.",
+)
+@click.option(
+    "--maps",
+    type=Counts(),
+    metavar="N,N,...",
+    help="Draw these maps of each --layer, counted from 0.",
 )
 @click.option(
     "-o",
@@ -70,7 +79,8 @@ def feature_maps(
     image: Path | None,
     grad_cam: str | None,
     occlusion: str | None,
-    layer: str | None,
+    layers: tuple[str, ...],
+    maps: tuple[int, ...] | None,
     out: Path | None,
     arrays: Path | None,
     overwrite: bool,
@@ -87,6 +97,7 @@ def feature_maps(
     Examples:
       cnncli feature-maps runs/fashion-mnist --index 3
       cnncli feature-maps runs/fashion-mnist --image shoe.png --arrays shoe.npz
+      cnncli feature-maps runs/fashion-mnist --layer cv1 --maps 0,3,7
       cnncli feature-maps runs/fashion-mnist --grad-cam --occlusion
       cnncli feature-maps runs/fashion-mnist --grad-cam Sneaker
     """
@@ -99,16 +110,21 @@ def feature_maps(
     for option, given in (("--index", index), ("--data", data)):
         if image is not None and given is not None:
             raise click.UsageError(f"{option} and --image exclude each other")
-    options = HeatMapOptions(grad_cam, occlusion, layer)
+    options = HeatMapOptions(grad_cam, occlusion, layers)
     saved = open_model(options.checked(model))
     wanted = options.resolve(saved)
+    if maps is not None and (wanted or not layers):
+        raise click.UsageError(
+            "--maps needs --layer, without --grad-cam or --occlusion"
+        )
+    chosen = _chosen(saved, layers, maps)
     check_memory_to_predict(saved, batch_size=wanted.batch_size if wanted else 1)
     pixels, subject, label = _load_image(saved, index or 0, data, image)
     title = _title(saved, subject, label)
     drawn = (
         draw_heat_maps(saved, wanted, pixels, title)
         if wanted
-        else _draw_feature_maps(saved, pixels, title)
+        else _draw_feature_maps(saved, pixels, title, chosen, maps)
     )
     tag = image.stem if image else str(index or 0)
     name = wanted.file_name(tag) if wanted else f"feature_maps_{tag}.png"
@@ -153,15 +169,53 @@ def _title(saved: ModelFile, subject: str, label: int | None) -> str:
     return subject if label is None else f"{subject}: {class_labels(names, 80)[label]}"
 
 
-def _draw_feature_maps(saved: ModelFile, pixels: np.ndarray, title: str) -> Drawn:
+def _chosen(
+    saved: ModelFile, names: tuple[str, ...], maps: tuple[int, ...] | None
+) -> tuple[LayerRow, ...]:
+    """Return the layers to draw, in the network's order; all if none is named."""
+    from cnncli.architecture import trace_network
+    from cnncli.config.problems import quoted, suggestion
+
+    rows = trace_network(saved.config.model.layers, saved.image_shape)
+    known = [row.name for row in rows]
+    for name in names:
+        if name not in known:
+            raise click.BadParameter(
+                f"{quoted(name)} is no layer of the network; choose from "
+                f"{listed(known)}{suggestion(name, known)}",
+                param_hint="'--layer'",
+            )
+    chosen = tuple(row for row in rows if row.name in (names or known))
+    for row in chosen if maps else ():
+        count = row.output_shape[2] if len(row.output_shape) == 3 else 0
+        if max(maps or ()) >= count:
+            several = f"{count} maps, 0 to {count - 1}"
+            has = {0: "no maps", 1: "1 map, 0"}.get(count, several)
+            raise click.BadParameter(
+                f"layer {row.name!r} has {has}", param_hint="'--maps'"
+            )
+    return chosen
+
+
+def _draw_feature_maps(
+    saved: ModelFile,
+    pixels: np.ndarray,
+    title: str,
+    chosen: tuple[LayerRow, ...],
+    maps: tuple[int, ...] | None,
+) -> Drawn:
     from cnncli.explain.activations import layer_activations
     from cnncli.plots.feature_maps import LayerMaps, plot_feature_maps
 
     with backend_started(saved.config) as backend:
-        activations = layer_activations(backend.load(saved), pixels)
+        every = layer_activations(backend.load(saved), pixels)
+    activations = {
+        row.name: every[row.name] if maps is None else every[row.name][..., maps]
+        for row in chosen
+    }
     layers = [
-        LayerMaps(str(layer.name), layer.type, activations[str(layer.name)])
-        for layer in saved.config.model.layers
+        LayerMaps(row.name, row.type, activations[row.name], maps or ())
+        for row in chosen
     ]
     picture = plot_feature_maps(
         pixels, layers, class_names=saved.class_names, title=title

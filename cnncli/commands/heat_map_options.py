@@ -25,12 +25,12 @@ class HeatMapOptions:
     Attributes:
         grad_cam: The class after ``--grad-cam``; "" if none is, None without it.
         occlusion: The same of ``--occlusion``.
-        layer: The layer after ``--layer``.
+        layers: The layers after each ``--layer``.
     """
 
     grad_cam: str | None
     occlusion: str | None
-    layer: str | None
+    layers: tuple[str, ...]
 
     def checked(self, model: Path | None) -> Path:
         """Return the argument MODEL, once the options don't contradict each other.
@@ -44,8 +44,10 @@ class HeatMapOptions:
             taken = [f"{option} took {word!r}" for option, word in words]
             hint = f"; {taken[0]} for a class, so put MODEL first" if taken else "."
             raise click.UsageError(f"Missing argument 'MODEL'{hint}")
-        if self.layer is not None and self.grad_cam is None:
-            raise click.UsageError("--layer is for --grad-cam; add it")
+        if self.layers and self.grad_cam is None and self.occlusion is not None:
+            raise click.UsageError("--layer is not for --occlusion")
+        if len(self.layers) > 1 and self.grad_cam is not None:
+            raise click.UsageError("--grad-cam is of one layer; name one with --layer")
         if len({word for _, word in words}) > 1:
             raise click.UsageError(
                 "--grad-cam and --occlusion are drawn for one class; name it once"
@@ -64,8 +66,8 @@ class HeatMapOptions:
         word = self.grad_cam or self.occlusion
         return HeatMaps(
             _class_number(option, word, saved.class_names) if word else None,
-            None if self.grad_cam is None else _maps_layer(saved, self.layer),
-            is_default_layer=self.layer is None,
+            None if self.grad_cam is None else _maps_layer(saved, self.layers),
+            is_default_layer=not self.layers,
             with_occlusion=self.occlusion is not None,
         )
 
@@ -119,18 +121,18 @@ def _class_number(option: str, word: str, class_names: Sequence[str]) -> int:
     if word in numbers:
         return numbers.index(word)
     raise click.BadParameter(
-        f"{quoted(word)} is neither a class, {_listed(class_names)}, nor a number from "
+        f"{quoted(word)} is neither a class, {listed(class_names)}, nor a number from "
         f"0 to {numbers[-1]}{printable(suggestion(word, class_names))}",
         param_hint=f"'{option}'",
     )
 
 
-def _maps_layer(saved: ModelFile, name: str | None) -> str:
+def _maps_layer(saved: ModelFile, names: tuple[str, ...]) -> str:
     """Return the layer for Grad-CAM, whose maps must have more than one position.
 
     Args:
         saved: The model.
-        name: The layer that was asked for.
+        names: The layer that was asked for, if any.
     """
     from cnncli.architecture import trace_network
     from cnncli.architecture.receptive import last_maps, num_positions
@@ -143,8 +145,9 @@ def _maps_layer(saved: ModelFile, name: str | None) -> str:
             "--grad-cam needs a layer that gives maps of more than one position, and "
             "the network has none; --occlusion takes any network"
         )
-    if name is None:
+    if not names:
         return default.name
+    (name,) = names
     rows = {row.name: row for row in trace_network(layers, saved.image_shape)}
     fit = [row.name for row in rows.values() if num_positions(row) > 1]
     if name not in rows:
@@ -156,12 +159,12 @@ def _maps_layer(saved: ModelFile, name: str | None) -> str:
     else:
         return name
     raise click.BadParameter(
-        f"{message}; choose from {_listed(fit)}{suggestion(name, fit)}",
+        f"{message}; choose from {listed(fit)}{suggestion(name, fit)}",
         param_hint="'--layer'",
     )
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     """Return names as a list that a message can bear."""
     from cnncli.config.problems import shortened
 

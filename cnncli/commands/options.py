@@ -56,6 +56,22 @@ class Numbers(click.ParamType[tuple[float, ...]]):
         return numbers
 
 
+class Counts(click.ParamType[tuple[int, ...]]):
+    """Whole numbers from 0, with commas between them, none of them twice."""
+
+    name = "counts"
+
+    def convert(self, value: Any, *where: Any) -> tuple[int, ...]:
+        """Return the numbers."""
+        parts = value.split(",")
+        if not all(part.isascii() and part.isdecimal() for part in parts):
+            self.fail(f"{value!r} is not a list of whole numbers like 0,3,7.", *where)
+        numbers = tuple(map(int, parts))
+        if len(set(numbers)) < len(numbers):
+            self.fail(f"{value!r} has a number twice.", *where)
+        return numbers
+
+
 file_path = click.Path(path_type=Path)
 
 set_option = click.option(

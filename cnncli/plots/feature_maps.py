@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnncli.plots.drawings import LEFT, ROOM, bars, class_bars, heat, photograph
-from cnncli.plots.palette import MUTED, labels
+from cnncli.plots.palette import MUTED, label, labels
 from cnncli.plots.style import MARGIN, SMALL_SIZE, house_style, new_figure, png_bytes
 
 if TYPE_CHECKING:
@@ -41,11 +41,13 @@ class LayerMaps:
         name: The layer's name.
         type: Keras's name of the layer class.
         activation: Its output, of shape (1, height, width, channels) or (1, units).
+        maps: Which of its maps these are, if they aren't all.
     """
 
     name: str
     type: str
     activation: Values
+    maps: tuple[int, ...] = ()
 
 
 def plot_feature_maps(
@@ -87,7 +89,7 @@ def _figure(
     drawings.insert(0, photograph(image, _LARGEST_MAP))
     names = [_name("input", "", (1, *image.shape))]
     names += [
-        _name(name, layer.type, layer.activation.shape)
+        _name(name, layer.type, layer.activation.shape, layer.maps)
         for name, layer in zip(
             labels([layer.name for layer in layers], 16), layers, strict=True
         )
@@ -148,11 +150,15 @@ def _side_by_side(maps: Values) -> Drawing:
     return heat(pixels, side * pixels.shape[1], side * pixels.shape[0])
 
 
-def _name(name: str, layer_type: str, shape: tuple[int, ...]) -> list[str]:
+def _name(
+    name: str, layer_type: str, shape: tuple[int, ...], maps: tuple[int, ...] = ()
+) -> list[str]:
     """Return the lines that name a layer."""
     lines = [name, layer_type, str(shape)]
     if len(shape) == 4 and shape[3] > _MOST_MAPS:
         lines.append(f"first {_MOST_MAPS} maps")
+    elif maps:
+        lines.append(label(f"maps {', '.join(map(str, maps))}"))
     return [line for line in lines if line]
 
 
