@@ -76,7 +76,7 @@ def cli(debug: bool) -> None:
     \b
     Start with:
       cnncli summary                          the network, layer by layer
-      cnncli train                            train it: some minutes
+      cnncli train                            train it: a minute or two
       cnncli evaluate runs/fashion-mnist      what it gets right
       cnncli feature-maps runs/fashion-mnist  what its layers see
     """

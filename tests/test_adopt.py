@@ -173,7 +173,7 @@ def test_the_other_commands_name_adopt(stranger: Path, cli: Cli, command: str) -
     assert result.stderr == (
         "error: my model.h5: a Keras model without cnncli's account of its classes and "
         "pixels; take it over with: cnncli adopt 'my model.h5' --classes NAME,NAME,... "
-        "--divide-by 255 -o adopted.h5\n"
+        "--divide-by NUMBER -o adopted.h5\n"
     )
 
 

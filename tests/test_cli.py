@@ -92,7 +92,9 @@ def test_help(command: list[str], cli: Cli) -> None:
 
 def test_examples_keep_their_lines(cli: Cli) -> None:
     lines = cli("--help").stdout.splitlines()
-    assert "    cnncli train                            train it: some minutes" in lines
+    assert (
+        "    cnncli train                            train it: a minute or two" in lines
+    )
 
 
 def test_version(cli: Cli) -> None:

@@ -278,7 +278,7 @@ def test_no_tensorflow_and_for_wrong_input_no_numpy() -> None:
         (["-o", "a.jpg"], "-o: 'a.jpg' must end in .png or .svg"),
         (["--animate", "a.png"], "--animate: 'a.png' must end in .gif"),
         (["--layer", "cv1"], "--layer and --map are of a --model"),
-        (["--model", "x", "--steps"], "--steps and --animate are not of a --model"),
+        (["--model", "x", "--steps"], "--model: leave out --steps and --animate"),
         (["--model", "x"], "--model: name the layer with --layer"),
         (
             ["--model", "x", "--layer", "a", "--bias", "1"],

@@ -188,8 +188,8 @@ STORED: dict[str, tuple[Edit, str]] = {
     "a file of plain Keras": (
         lambda file: file.attrs.__delitem__("cnncli_config"),
         "a Keras model without cnncli's account of its classes and pixels; take it "
-        "over with: cnncli adopt model.h5 --classes NAME,NAME,... --divide-by 255 -o "
-        "adopted.h5",
+        "over with: cnncli adopt model.h5 --classes NAME,NAME,... --divide-by NUMBER "
+        "-o adopted.h5",
     ),
     "another version, another form": (
         lambda file: [

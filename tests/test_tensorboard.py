@@ -112,6 +112,6 @@ def test_without_tensorboard_it_is_refused_before_training(
     monkeypatch.setattr("cnncli.commands.train.find_spec", find_spec)
     result = cli("train", *options, exit_code=2)
     assert result.stderr.splitlines()[-1] == (
-        f"Error: {wanted_by} needs TensorBoard: pip install 'cnncli[tensorboard]'"
+        f"Error: {wanted_by} needs TensorBoard: pip install tensorboard"
     )
     assert not Path("runs").exists()

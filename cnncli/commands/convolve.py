@@ -37,7 +37,7 @@ from cnncli.system.terminal import say
     "--kernel",
     metavar="MATRIX|NAME",
     help="Kernel, such as 1,0;0.5,-1 in quotes, or identity, box, gaussian, sharpen, "
-    "sobel-x, sobel-y, laplacian, emboss, edge.",
+    "sobel-x, sobel-y, laplacian, emboss, edge.  [default: the example's]",
 )
 @click.option(
     "--kernel-size",
@@ -160,7 +160,7 @@ def convolve(
     answer: Answer
     if model is not None:
         if animate or steps:
-            raise ConfigError("--steps and --animate are not of a --model")
+            raise ConfigError("--model: leave out --steps and --animate")
         answer = answer_layer(asked, model, layer, index or 0)
     elif layer is not None or index is not None:
         raise ConfigError("--layer and --map are of a --model")

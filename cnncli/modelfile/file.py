@@ -119,7 +119,7 @@ def open_model(path: Path) -> ModelFile:
     raise ModelFileError(
         f"{opened.path}: a Keras model without cnncli's account of its classes and "
         "pixels; take it over with: cnncli adopt "
-        f"{shlex.quote(str(path))} --classes NAME,NAME,... --divide-by 255 -o "
+        f"{shlex.quote(str(path))} --classes NAME,NAME,... --divide-by NUMBER -o "
         "adopted.h5"
     )
 

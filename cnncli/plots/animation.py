@@ -76,7 +76,7 @@ def _frame(
     (height, width), top, left = kernel.shape, row * stride, column * stride
     products = image[top : top + height, left : left + width] * kernel
     so_far = np.where(np.arange(result.size) <= window, result.ravel(), np.nan)
-    figure = new_figure(*_SIZE, f"Window {window + 1} of {result.size:,}")
+    figure = new_figure(*_SIZE, f"Window {window + 1:,} of {result.size:,}")
     figure.set_layout_engine("none")
     axes = _add_panel(figure, 0, "image", image.shape)
     draw_matrix(axes, image)

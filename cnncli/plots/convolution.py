@@ -114,7 +114,7 @@ def _write_values(axes: Axes, values: Array, low: float, high: float) -> None:
     """
     # Without the sign of -0.
     texts = {
-        place: f"{value + 0:.3g}"
+        place: f"{value + 0:.4g}"
         for place, value in np.ndenumerate(values)
         if np.isfinite(value)
     }
