@@ -239,6 +239,8 @@ def test_other_results_are_not_overwritten(run: Path, cli: Cli) -> None:
         "error: out/predictions.csv: there is already a file with other content; "
         "choose another place, or replace it with --overwrite\n"
     )
+    assert "Correct predicted classes: " in result.stdout  # shown, if not kept
+    assert "files in" not in result.stdout
     assert Path("out/predictions.csv").read_text() == "mine"
     cli("evaluate", str(run), "--out", "out", "--overwrite")
     assert Path("out/predictions.csv").read_text().startswith("index,true,")

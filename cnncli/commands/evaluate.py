@@ -16,7 +16,7 @@ from cnncli.commands.options import (
     overwrite_option,
 )
 from cnncli.commands.started import backend_started
-from cnncli.errors import GateError
+from cnncli.errors import GateError, OutputError
 from cnncli.system.columns import aligned
 
 if TYPE_CHECKING:
@@ -90,8 +90,13 @@ def evaluate(
         network = backend.load(saved)
         result = evaluate_network(network, images, saved.class_names, split=name)
     folder = out or saved.path.parent / f"evaluation-{name}"
-    _write(result, folder, overwrite=overwrite)
     text = json.dumps(result.to_dict(), indent=2) if as_json else None
+    try:
+        _write(result, folder, overwrite=overwrite)
+    except OutputError:
+        # What was computed is shown even where it can't be kept.
+        click.echo(text or format_evaluation(result, None))
+        raise
     click.echo(text or format_evaluation(result, folder))
     if fail_under is not None and result.accuracy < fail_under:
         raise GateError(
@@ -99,8 +104,13 @@ def evaluate(
         )
 
 
-def format_evaluation(result: Evaluation, folder: Path) -> str:
-    """Return an evaluation as text, ending with the two lines of the course text."""
+def format_evaluation(result: Evaluation, folder: Path | None) -> str:
+    """Return an evaluation as text, ending with the two lines of the course text.
+
+    Args:
+        result: The evaluation.
+        folder: Where its files are; None if there are none.
+    """
     from cnncli.evaluation.scores import course_lines
 
     note = _HISTORY_DIFFERS if result.split == "train" else ""
@@ -111,7 +121,8 @@ def format_evaluation(result: Evaluation, folder: Path) -> str:
     if result.confusions:
         parts.append(_confusion_table(result))
     counts = course_lines(result.correct, result.incorrect)
-    return "\n\n".join([*parts, f"files in {folder}\n{counts}"])
+    files = "" if folder is None else f"files in {folder}\n"
+    return "\n\n".join([*parts, f"{files}{counts}"])
 
 
 def _score_table(result: Evaluation) -> str:
