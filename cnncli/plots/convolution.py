@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnncli.plots.palette import GREY, INK, MUTED, PAPER, label
+from cnncli.plots.palette import INK, MUTED, PAPER, label
 from cnncli.plots.style import (
     DPI,
     MARGIN,
     SMALL_SIZE,
     TEXT_SIZE,
+    frame,
     house_style,
     new_figure,
     picture_bytes,
@@ -96,9 +97,7 @@ def draw_matrix(axes: Axes, values: Array, like: Array | None = None) -> None:
     axes.imshow(
         values, cmap="RdBu_r" if low < 0 else "gray", vmin=low, vmax=high, aspect="auto"
     )
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set(visible=True, color=GREY, linewidth=1)
+    frame(axes)
     if _shows_values(values):
         _write_values(axes, values, low, high)
 

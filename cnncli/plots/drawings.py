@@ -9,7 +9,7 @@ import numpy as np
 
 from cnncli.plots.fonts import class_labels
 from cnncli.plots.palette import BLUE, GREY, MUTED
-from cnncli.plots.style import SMALL_SIZE
+from cnncli.plots.style import SMALL_SIZE, frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,7 +60,7 @@ def photograph(pixels: NDArray[np.uint8], height: float) -> Drawing:
         axes = _add_axes(figure, LEFT, top, ROOM, height)
         axes.imshow(pixels, cmap="gray", vmin=0, vmax=255)
         axes.set_anchor("W")
-        axes.set_axis_off()
+        frame(axes)
 
     return Drawing(height, draw)
 

@@ -16,6 +16,7 @@ from cnncli.plots.palette import BLUE, INK, MUTED, PAPER, VERMILLION, wrapped
 from cnncli.plots.style import (
     MARGIN,
     SMALL_SIZE,
+    frame,
     house_style,
     new_figure,
     png_bytes,
@@ -152,10 +153,13 @@ def _draw_row(
     edge = top - 2.1 * _LINE
     axes = _add_axes(figure, MARGIN, edge, *size)
     axes.imshow(row.image, cmap="gray", vmin=0, vmax=255, aspect="auto")
+    frame(axes)
     for number, panel in enumerate(row.panels, 1):
         left = MARGIN + number * _COLUMN
         _write(figure, left, top, panel.class_name, [panel.note])
-        _draw_map(_add_axes(figure, left, edge, *size), panel, paper)
+        axes = _add_axes(figure, left, edge, *size)
+        _draw_map(axes, panel, paper)
+        frame(axes)
         if not panel.words:
             scale = _add_axes(figure, left + size[0] + 0.08, edge, 0.12, size[1])
             _draw_scale(scale, panel.values)

@@ -12,10 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from cnncli.plots.fonts import drawable, find_fonts, quiet_fonts
-from cnncli.plots.palette import INK, MUTED, RULE, wrapped
+from cnncli.plots.palette import GREY, INK, MUTED, RULE, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from matplotlib.axes import Axes
 
 TITLE_SIZE = 19
 """Size of a picture's title in points. Pictures are made to fill a slide of 13.3 by
@@ -98,6 +100,14 @@ def new_figure(width: float, height: float, title: str) -> Figure:
     figure.set_figheight(height + drawn.get_window_extent().height / DPI + MARGIN)
     drawn.set_y(1 - MARGIN / 2 / figure.get_figheight())
     return figure
+
+
+def frame(axes: Axes) -> None:
+    """Draw a thin line around a picture, which may be as white as the paper."""
+    axes.set_axis_on()
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set(visible=True, color=GREY, linewidth=1)
 
 
 def png_bytes(figure: Figure) -> bytes:
