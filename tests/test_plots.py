@@ -8,7 +8,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
@@ -524,8 +524,9 @@ def test_pictures_are_the_same_bytes_whatever_the_user_settings() -> None:
 
 @settings(max_examples=20)
 @given(st.text(max_size=200))
+@example("\U0001d400")  # not in Matplotlib's own font
 def test_titles_fit_the_width(text: str) -> None:
-    with style.house_style():
+    with style.house_style([text]):
         figure = style.new_figure(8, 1, text)
         drawn = figure.texts[0].get_window_extent()
     assert drawn.x1 <= 8 * style.DPI
