@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from cnncli.architecture.rows import trace_network
-from cnncli.architecture.windows import Pair, effective_size, window_positions
+from cnncli.architecture.windows import Pair, effective_size, same_margins
 from cnncli.config.layers import (
     ActivationLayer,
     BatchNormalization,
@@ -185,7 +185,5 @@ def _window(layer: Layer, shape: Shape, axis: int) -> _Window:
 
 def _padded(span: int, stride: int, padding: str, size: int) -> _Window:
     """Return a window with what TensorFlow puts before an axis of a size."""
-    if padding == "valid":
-        return _Window(span, stride)
-    count = window_positions(size, span, stride, padding)
-    return _Window(span, stride, max((count - 1) * stride + span - size, 0) // 2)
+    before = 0 if padding == "valid" else same_margins(size, span, stride)[0]
+    return _Window(span, stride, before)

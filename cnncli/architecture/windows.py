@@ -28,6 +28,19 @@ def window_positions(
     return (size - effective_size(window, dilation)) // stride + 1
 
 
+def same_margins(size: int, span: int, stride: int) -> Pair:
+    """Return how many zeros TensorFlow's padding "same" puts before and after an axis.
+
+    Args:
+        size: Length of the input.
+        span: Length that the window spans, with its dilation.
+        stride: Step from one position to the next.
+    """
+    positions = window_positions(size, span, stride, "same")
+    zeros = max((positions - 1) * stride + span - size, 0)
+    return zeros // 2, zeros - zeros // 2
+
+
 def effective_size(window: int, dilation: int) -> int:
     """Return the length that a dilated window spans along one axis."""
     return dilation * (window - 1) + 1

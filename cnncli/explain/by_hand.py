@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnncli.architecture.windows import same_margins
 from cnncli.config.layers import Conv2D
 from cnncli.errors import ModelFileError
 from cnncli.explain.activations import layer_activations
@@ -131,7 +132,11 @@ def map_by_hand(
     bias = float(biases[0][index]) if biases else 0.0
     stride, padded = layer.strides[0], np.asarray(given, np.float64)
     if layer.padding == "same":
-        padded = _padded(padded, layer.kernel_size, stride)
+        margins = [
+            same_margins(n, f, stride)
+            for n, f in zip(padded.shape, layer.kernel_size, strict=False)
+        ]
+        padded = np.pad(padded, (*margins, (0, 0)))
     sums = cross_correlate(padded, kernel, stride, bias=bias)[..., 0]
     return ByHand(
         name,
@@ -143,15 +148,3 @@ def map_by_hand(
         np.asarray(built.activation(sums.astype(np.float32)), np.float64),
         activations[name][0, ..., index].astype(np.float64),
     )
-
-
-def _padded(image: Array, kernel_size: tuple[int, int], stride: int) -> Array:
-    """Return a map with the zeros around it that Keras's padding "same" adds.
-
-    Where their number is odd, there is one more below and at the right.
-    """
-    around = []
-    for n, f in zip(image.shape, kernel_size, strict=False):
-        zeros = max((-(-n // stride) - 1) * stride + f - n, 0)
-        around.append((zeros // 2, zeros - zeros // 2))
-    return np.pad(image, (*around, (0, 0)))
