@@ -11,7 +11,14 @@ from PIL import Image
 
 from cnncli.plots.convolution import draw_matrix
 from cnncli.plots.palette import VERMILLION
-from cnncli.plots.style import MARGIN, TEXT_SIZE, house_style, new_figure, picture_bytes
+from cnncli.plots.style import (
+    MARGIN,
+    TEXT_SIZE,
+    add_axes,
+    house_style,
+    new_figure,
+    picture_bytes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -92,10 +99,9 @@ def _frame(
 
 def _add_panel(figure: Figure, place: int, name: str, shape: tuple[int, ...]) -> Axes:
     """Return named axes for a matrix, the first, second or third from the left."""
-    across, up = figure.get_size_inches()
     tall, wide = (_PANEL * length / max(shape) for length in shape)
     left = MARGIN + place * (_PANEL + _GAP)
-    axes = figure.add_axes((left / across, 0.25 / up, wide / across, tall / up))
+    axes = add_axes(figure, left, 0.25 + tall, wide, tall)
     axes.set_title(name, fontsize=TEXT_SIZE, loc="left", pad=6)
     return axes
 

@@ -13,6 +13,7 @@ from cnncli.plots.style import (
     MARGIN,
     SMALL_SIZE,
     TEXT_SIZE,
+    add_axes,
     frame,
     house_style,
     new_figure,
@@ -23,14 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
 
 _LARGEST = 3.6
 """Side of the largest panel in inches."""
-_SMALLEST = 1.3
+_THINNEST = 0.325
+"""The least height or width of a panel in inches."""
 _CELL = 0.55
 """Side of a cell with a value in it in inches, at the least."""
 _MOST_CELLS = int(_LARGEST / _CELL)
@@ -77,7 +78,7 @@ def plot_convolution(
     left = MARGIN
     for panel, (tall, wide) in zip(panels, sides, strict=True):
         bottom = (height - 0.75 - tall) / 2 + 0.35
-        axes = _add_axes(figure, left, bottom, wide, tall)
+        axes = add_axes(figure, left, bottom + tall, wide, tall)
         draw_matrix(axes, panel.values)
         axes.set_title(label(panel.name), fontsize=TEXT_SIZE, loc="left", pad=6)
         _write_scale(axes, panel.values)
@@ -149,7 +150,7 @@ def _side(values: Array) -> tuple[float, float]:
     """Return the height and width in inches at which a matrix is drawn."""
     height, width = values.shape
     cell = _CELL if _shows_values(values) else _LARGEST / max(height, width)
-    return max(cell * height, _SMALLEST / 4), max(cell * width, _SMALLEST / 4)
+    return max(cell * height, _THINNEST), max(cell * width, _THINNEST)
 
 
 def _write_scale(axes: Axes, values: Array) -> None:
@@ -158,10 +159,3 @@ def _write_scale(axes: Axes, values: Array) -> None:
     if not _shows_values(values):
         text += f", {values.min():.3g} to {values.max():.3g}"
     axes.set_xlabel(text, fontsize=SMALL_SIZE, color=MUTED, loc="left")
-
-
-def _add_axes(
-    figure: Figure, left: float, bottom: float, width: float, height: float
-) -> Axes:
-    across, up = figure.get_size_inches()
-    return figure.add_axes((left / across, bottom / up, width / across, height / up))

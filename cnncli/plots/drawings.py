@@ -9,7 +9,7 @@ import numpy as np
 
 from cnncli.plots.fonts import class_labels
 from cnncli.plots.palette import BLUE, GREY, MUTED
-from cnncli.plots.style import SMALL_SIZE, frame
+from cnncli.plots.style import SMALL_SIZE, add_axes, frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,7 +57,7 @@ def photograph(pixels: NDArray[np.uint8], height: float) -> Drawing:
     """
 
     def draw(figure: Figure, top: float) -> None:
-        axes = _add_axes(figure, LEFT, top, ROOM, height)
+        axes = add_axes(figure, LEFT, top, ROOM, height)
         axes.imshow(pixels, cmap="gray", vmin=0, vmax=255)
         axes.set_anchor("W")
         frame(axes)
@@ -76,13 +76,13 @@ def heat(pixels: Values, width: float, height: float) -> Drawing:
 
     def draw(figure: Figure, top: float) -> None:
         low, high = _limits(pixels)
-        axes = _add_axes(figure, LEFT, top, width, height)
+        axes = add_axes(figure, LEFT, top, width, height)
         colours = axes.imshow(
             pixels, cmap="cividis", vmin=low, vmax=high, aspect="auto"
         )
         axes.set_axis_off()
         scale_height = float(np.clip(height, *_SCALE_HEIGHTS))
-        scale = _add_axes(figure, LEFT + ROOM + 0.1, top, 0.12, scale_height)
+        scale = add_axes(figure, LEFT + ROOM + 0.1, top, 0.12, scale_height)
         figure.colorbar(colours, cax=scale)
         _draw_limits(scale, low, high)
 
@@ -98,7 +98,7 @@ def bars(values: Values) -> Drawing:
 
     def draw(figure: Figure, top: float) -> None:
         low, high = _limits(values)
-        axes = _add_axes(figure, LEFT, top, ROOM, _BARS_HEIGHT)
+        axes = add_axes(figure, LEFT, top, ROOM, _BARS_HEIGHT)
         axes.bar(range(len(values)), _finite(values), color=BLUE)
         axes.axhline(0, color=MUTED, linewidth=1)
         # A short vector's bars are no wider than those of 16 units.
@@ -128,7 +128,7 @@ def class_bars(values: Values, class_names: Sequence[str]) -> Drawing:
         labels = class_labels(class_names)
         names = [labels[number] for number in shown.tolist()]
         left = LEFT + 0.11 * max(map(len, names))
-        axes = _add_axes(figure, left, top, 0.85 * (LEFT + ROOM - left), height)
+        axes = add_axes(figure, left, top, 0.85 * (LEFT + ROOM - left), height)
         _draw_class_bars(axes, values[shown], names)
 
     return Drawing(height, draw)
@@ -162,16 +162,6 @@ def _draw_class_bars(axes: Axes, values: Values, names: Sequence[str]) -> None:
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xticks([])
     axes.spines[:].set_visible(False)
-
-
-def _add_axes(
-    figure: Figure, left: float, top: float, width: float, height: float
-) -> Axes:
-    """Return new axes at a place given in inches."""
-    across, up = figure.get_size_inches()
-    return figure.add_axes(
-        (left / across, (top - height) / up, width / across, height / up)
-    )
 
 
 def _finite(values: Values) -> Values:

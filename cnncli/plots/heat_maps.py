@@ -16,6 +16,7 @@ from cnncli.plots.palette import BLUE, INK, MUTED, PAPER, VERMILLION, wrapped
 from cnncli.plots.style import (
     MARGIN,
     SMALL_SIZE,
+    add_axes,
     frame,
     house_style,
     new_figure,
@@ -213,10 +214,7 @@ def _add_axes(
     figure: Figure, left: float, top: float, width: float, height: float
 ) -> Axes:
     """Return new axes without marks at a place given in inches."""
-    across, up = figure.get_size_inches()
-    axes = figure.add_axes(
-        (left / across, (top - height) / up, width / across, height / up)
-    )
+    axes = add_axes(figure, left, top, width, height)
     axes.set_axis_off()
     return axes
 

@@ -102,6 +102,24 @@ def new_figure(width: float, height: float, title: str) -> Figure:
     return figure
 
 
+def add_axes(
+    figure: Figure, left: float, top: float, width: float, height: float
+) -> Axes:
+    """Return new axes at a place given in inches.
+
+    Args:
+        figure: Where to.
+        left: Left edge.
+        top: Upper edge, above the figure's lower edge.
+        width: Width.
+        height: Height.
+    """
+    across, up = figure.get_size_inches()
+    return figure.add_axes(
+        (left / across, (top - height) / up, width / across, height / up)
+    )
+
+
 def frame(axes: Axes) -> None:
     """Draw a thin line around a picture, which may be as white as the paper."""
     axes.set_axis_on()
