@@ -92,7 +92,7 @@ class ExerciseAnswer:
         """Draw image, kernels and maps side by side."""
         from cnncli.plots.convolution import Panel, plot_convolution
 
-        maps = self.exercise.maps()
+        maps = self.exercise.maps
         several = len(maps) > 1
         panels = [Panel("image", self.exercise.image)]
         if not several:
@@ -101,7 +101,7 @@ class ExerciseAnswer:
             Panel(f"map {number}" if several else "result", found)
             for number, found in enumerate(maps, 1)
         ]
-        pooled = self.exercise.pooled()
+        pooled = self.exercise.pooled
         if pooled is not None:
             panels.append(Panel("pooled", pooled))
         return plot_convolution(
@@ -117,7 +117,7 @@ class ExerciseAnswer:
         (kernel,), (padding,), (result,) = (
             exercise.used,
             exercise.paddings,
-            exercise.maps(),
+            exercise.maps,
         )
         image = pad(exercise.image, padding)
         return animate_convolution(image, kernel, result, exercise.stride, shown)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,35 +46,37 @@ class Exercise:
         """The kernels as they lie on the windows."""
         return tuple(map(flip, self.kernels)) if self.flipped else self.kernels
 
+    @cached_property
     def maps(self) -> list[Array]:
-        """Return what each convolution gives, (height, width) each.
+        """What each convolution gives, (height, width) each.
 
         Raises:
             ValueError: A kernel is larger than what it slides over.
         """
         maps: list[Array] = []
         given = self.image
-        for kernel, padding in zip(self.used, self.paddings, strict=True):
-            given = cross_correlate(given, kernel, self.stride, padding, self.bias)
-            maps.append(given)
+        with np.errstate(over="ignore", invalid="ignore"):  # see ``is_finite``
+            for kernel, padding in zip(self.used, self.paddings, strict=True):
+                given = cross_correlate(given, kernel, self.stride, padding, self.bias)
+                maps.append(given)
         return maps
 
     def is_finite(self) -> bool:
         """Return whether no value has become too large for a 64-bit float."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            return all(bool(np.isfinite(found).all()) for found in self.maps())
+        return all(bool(np.isfinite(found).all()) for found in self.maps)
 
+    @cached_property
     def pooled(self) -> Array | None:
-        """Return what the pooling makes of the last map, (height, width)."""
+        """What the pooling makes of the last map, (height, width)."""
         if self.pooling is None:
             return None
         kind, size, stride = self.pooling
         pool = max_pool if kind == "max" else average_pool
-        return pool(self.maps()[-1], size, stride)
+        return pool(self.maps[-1], size, stride)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``convolve --json`` says; the keys are in docs/json.md."""
-        pooled = self.pooled()
+        pooled = self.pooled
         return {
             "schema": SCHEMA,
             "image": self.image.tolist(),
@@ -82,7 +85,7 @@ class Exercise:
             "stride": self.stride,
             "bias": self.bias,
             "flipped": self.flipped,
-            "maps": [found.tolist() for found in self.maps()],
+            "maps": [found.tolist() for found in self.maps],
             "pooled": None if pooled is None else pooled.tolist(),
         }
 
@@ -91,9 +94,9 @@ class Exercise:
         arrays = {"image": self.image}
         for index, kernel in enumerate(self.kernels):
             arrays[f"kernel_{index}"] = kernel
-        for index, found in enumerate(self.maps()):
+        for index, found in enumerate(self.maps):
             arrays[f"map_{index}"] = found
-        pooled = self.pooled()
+        pooled = self.pooled
         return arrays if pooled is None else {**arrays, "pooled": pooled}
 
 

@@ -41,8 +41,7 @@ def side_by_side(*blocks: Sequence[str]) -> list[str]:
     for block in blocks:
         width = max(map(len, block))
         above = (height - len(block)) // 2
-        lines = ["", *[""] * (above - 1)] if above else []
-        lines = [*lines, *block]
+        lines = [*[""] * above, *block]
         columns.append(
             [line.ljust(width) for line in lines + [""] * (height - len(lines))]
         )
@@ -56,7 +55,7 @@ def outline(exercise: Exercise, *, most_printed: int) -> Iterator[str]:
         exercise: Any.
         most_printed: Rows and columns of the largest result that is written out.
     """
-    maps, pooled = exercise.maps(), exercise.pooled()
+    maps, pooled = exercise.maps, exercise.pooled
     rows = [("image", exercise.image), ("kernel", exercise.used[0])]
     rows += [
         (f"map {place}" if len(maps) > 1 else "result", found)
@@ -133,7 +132,7 @@ def formulas(exercise: Exercise) -> Iterator[str]:
 
 def _without_rounding(exercise: Exercise) -> Array:
     """Return the map of an exercise, with zeros for sums that are but rounding."""
-    (kernel,), (sums,) = exercise.used, replace(exercise, bias=0.0).maps()
+    (kernel,), (sums,) = exercise.used, replace(exercise, bias=0.0).maps
     largest = np.abs(exercise.image).max() * np.abs(kernel).max()
     return np.where(np.abs(sums) < 1e-15 * largest, 0.0, sums) + exercise.bias
 
