@@ -45,6 +45,11 @@ SEVERAL_NAMES = "several_names"
 """The type of Pydantic's error where more than one name is given."""
 
 
+def as_name(text: str) -> str:
+    """Return text as a ``Name``: cut to its length, a dash for what none can have."""
+    return re.sub(r"[^A-Za-z0-9_-]", "-", text)[:64]
+
+
 def _refusal(text: str, kind: LiteralString = "cnncli") -> PydanticCustomError:
     return PydanticCustomError(kind, "{text}", {"text": text})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncli.architecture import LayerRow, check_network
 from cnncli.config.document import read_document
+from cnncli.config.fields import as_name
 from cnncli.config.overrides import attributed, override
 from cnncli.config.problems import KeyPath, Problem
 from cnncli.config.schema import (
@@ -206,7 +206,7 @@ def _split_problems(split: Split, data: DataInfo) -> Iterator[Problem]:
 
 def _resolved(config: Config, path: Path) -> Config:
     """Fill in what the config leaves to its file's name and the machine."""
-    name = config.name or re.sub(r"[^A-Za-z0-9_-]", "-", path.stem)[:64]
+    name = config.name or as_name(path.stem)
     source = config.data.source
     if source.path is not None:
         absolute = str(expanded(source.path).absolute())

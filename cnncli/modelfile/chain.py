@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
@@ -18,7 +18,8 @@ from cnncli.config.scalars import describe
 from cnncli.modelfile.contents import RefusedError
 
 _MOST_LAYERS = 1_000
-_MODELS = ("Sequential", "Functional", "Model")
+_ModelType = Literal["Sequential", "Functional", "Model"]
+_MODELS: tuple[str, ...] = get_args(_ModelType)
 """Models of layers; Keras before 2.3 called a functional one ``Model``."""
 
 _PLACES = {
@@ -63,7 +64,7 @@ def _as_mapping(config: Any) -> Any:
 class _Model(BaseModel):
     """A whole model."""
 
-    class_name: Literal["Sequential", "Functional", "Model"]
+    class_name: _ModelType
     module: str | None = None
     registered_name: str | None = None
     config: Annotated[_Network, BeforeValidator(_as_mapping)]
@@ -80,7 +81,7 @@ class ChainLayer:
         config: Its arguments, as Keras wrote them.
         path: The names of the models that are layers and that it is in, from the
             outside, and its own.
-        place: What they are called in a ``.keras`` archive.
+        place: What its weights are called in a ``.keras`` archive.
         package: Where its class comes from, if that isn't Keras.
     """
 

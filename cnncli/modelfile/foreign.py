@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cnncli.architecture import RESERVED, follow_network
 from cnncli.config import with_tuples
+from cnncli.config.fields import as_name
 from cnncli.config.problems import is_word
 from cnncli.config.scalars import describe
 from cnncli.config.schema import Config, Model
@@ -102,11 +102,10 @@ def _understand(path: Path, contents: Contents) -> KerasModel:
         raise ModelFileError(*(f"{path}: {problem.message}" for problem in problems))
     for link, row in zip(links, rows, strict=True):
         _check_axis(link, len(row.input_shape))
-    name = re.sub(r"[^A-Za-z0-9_-]", "-", path.stem)[:64]
     return KerasModel(
         path,
         version,
-        Config(name=name, model=model),
+        Config(name=as_name(path.stem), model=model),
         image_shape,
         rows,
         {
