@@ -93,7 +93,7 @@ def test_plot_model(run: Path, cli: Cli, suffix: str, start: bytes) -> None:
 
 def test_plot_model_of_another_format_is_refused(cli: Cli) -> None:
     result = cli("plot-model", "-o", "model.gif", exit_code=2)
-    assert "'model.gif' must end in one of .png, .svg, .pdf, .dot" in result.stderr
+    assert "'model.gif' must end in .png, .svg, .pdf or .dot" in result.stderr
     assert not Path("model.gif").exists()
 
 

@@ -68,11 +68,14 @@ class Network(Protocol):
             MemoryError: There is too little of it.
         """
 
-    def activations(self, pixels: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        """Return what every layer of the model gives, in the order of the layers.
+    def activations(
+        self, pixels: NDArray[np.uint8], layers: Sequence[str] | None = None
+    ) -> list[NDArray[np.float32]]:
+        """Return what layers of the model give.
 
         Args:
             pixels: (n, height, width, channels).
+            layers: Their names; without them, every layer in order.
 
         Returns:
             For each layer (n, height, width, channels) if it gives maps, (n, units)

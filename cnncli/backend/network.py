@@ -88,15 +88,24 @@ class TensorFlowNetwork:
         )
 
     @memory_errors()
-    def activations(self, pixels: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        """Return what every layer of the model gives, in the order of the layers.
+    def activations(
+        self, pixels: NDArray[np.uint8], layers: Sequence[str] | None = None
+    ) -> list[NDArray[np.float32]]:
+        """Return what layers of the model give.
 
         Args:
             pixels: (n, height, width, channels).
+            layers: Their names; without them, every layer in order.
         """
-        outputs = [layer.output for layer in self.model.layers]
-        layers = keras.Model(self.model.inputs, outputs)
-        given = layers(self.normalize(pixels), training=False)
+        chosen = (
+            self.model.layers
+            if layers is None
+            else [self.model.get_layer(name) for name in layers]
+        )
+        outputs = keras.Model(self.model.inputs, [layer.output for layer in chosen])
+        given = outputs(self.normalize(pixels), training=False)
+        if len(chosen) == 1:  # Keras gives a list of one by itself
+            given = [given]
         return [np.asarray(output, np.float32) for output in given]
 
     @memory_errors()

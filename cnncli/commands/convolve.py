@@ -10,7 +10,15 @@ from pathlib import Path
 
 import click
 
-from cnncli.commands.options import file_path, json_option, overwrite_option
+from cnncli.commands.options import (
+    FilePath,
+    arrays_path,
+    file_path,
+    format_of,
+    json_option,
+    overwrite_option,
+    picture_path,
+)
 from cnncli.errors import ConfigError
 from cnncli.system.terminal import say
 
@@ -86,12 +94,15 @@ from cnncli.system.terminal import say
     help="The layer's map, from 0.",
 )
 @click.option(
-    "-o", "--out", type=file_path, metavar="FILE", help="Draw a .png or .svg."
+    "-o", "--out", type=picture_path, metavar="FILE", help="Draw a .png, .svg or .pdf."
 )
 @click.option(
-    "--animate", type=file_path, metavar="FILE", help="Draw the kernel's way as a .gif."
+    "--animate",
+    type=FilePath(".gif"),
+    metavar="FILE",
+    help="Draw the kernel's way as a .gif.",
 )
-@click.option("--arrays", type=file_path, metavar="FILE", help="Write arrays as .npz.")
+@click.option("--arrays", type=arrays_path, metavar="FILE", help="Write an .npz.")
 @overwrite_option
 @json_option
 def convolve(
@@ -140,9 +151,6 @@ def convolve(
     from cnncli.lesson.options import ExerciseOptions
     from cnncli.system.files import write_new_files
 
-    _check_suffix("-o", out, ".png", ".svg")
-    _check_suffix("--animate", animate, ".gif")
-    _check_suffix("--arrays", arrays, ".npz")
     asked = ExerciseOptions(
         image,
         random,
@@ -170,7 +178,7 @@ def convolve(
         answer = answer_exercise(asked, steps=steps)
     contents: dict[Path, bytes | str] = {}
     if out is not None:
-        contents[out] = answer.picture(out.suffix.lower().removeprefix("."))
+        contents[out] = answer.picture(format_of(out))
     if animate is not None and isinstance(answer, ExerciseAnswer):
         contents[animate] = answer.animation(_with_bar)
     if arrays is not None:
@@ -181,11 +189,6 @@ def convolve(
     click.echo(json.dumps(answer.json()) if as_json else "\n".join(answer.lines()))
     for path in contents:
         say(f"written: {path}")
-
-
-def _check_suffix(option: str, path: Path | None, *allowed: str) -> None:
-    if path is not None and (path.suffix.lower() not in allowed or not path.stem):
-        raise ConfigError(f"{option}: {str(path)!r} must end in {' or '.join(allowed)}")
 
 
 @contextmanager

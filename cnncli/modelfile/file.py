@@ -33,6 +33,7 @@ from cnncli.system.files import replacing
 
 if TYPE_CHECKING:
     import keras
+    from numpy.typing import NDArray
 
     from cnncli.modelfile.foreign import KerasModel
 
@@ -61,6 +62,25 @@ class ModelFile:
     normalization: Normalization
     fingerprints: dict[str, str]
     weights: Mapping[str, tuple[Weight, ...]] = field(default_factory=dict, repr=False)
+
+    def arrays(self, layer: str) -> list[NDArray[np.float32]]:
+        """Return the weights of a layer, in Keras's order.
+
+        Args:
+            layer: Its name.
+
+        Raises:
+            ModelFileError: One of them isn't finite.
+        """
+        arrays = [
+            np.frombuffer(weight.values, "<f4").reshape(weight.shape)
+            for weight in self.weights[layer]
+        ]
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise ModelFileError(
+                f"{self.path}: the weights of layer {layer!r} are not all finite"
+            )
+        return arrays
 
 
 class _Described(Section):
@@ -168,16 +188,7 @@ def load_weights(described: ModelFile, model: keras.Model) -> None:
                 f"{described.path}: the weights of layer {layer.name!r} have the "
                 f"shapes {shapes}, but its config needs {expected}"
             )
-        arrays = [
-            np.frombuffer(weight.values, "<f4").reshape(weight.shape)
-            for weight in stored
-        ]
-        if not all(np.isfinite(array).all() for array in arrays):
-            raise ModelFileError(
-                f"{described.path}: the weights of layer {layer.name!r} are not all "
-                "finite"
-            )
-        layer.set_weights(arrays)
+        layer.set_weights(described.arrays(layer.name))
 
 
 def _understand(path: Path, contents: Contents) -> ModelFile:
