@@ -17,6 +17,7 @@ from cnncli.commands.convolve import convolve
 from cnncli.commands.evaluate import evaluate
 from cnncli.commands.feature_maps import feature_maps
 from cnncli.commands.plot_model import plot_model
+from cnncli.commands.schema import schema
 from cnncli.commands.started import OWN_PROCESS
 from cnncli.commands.summary import summary
 from cnncli.commands.train import train
@@ -90,6 +91,7 @@ for command in (
     feature_maps,
     adopt,
     convolve,
+    schema,
 ):
     cli.add_command(command)
 
