@@ -13,6 +13,7 @@ import click
 
 from cnncli import __version__
 from cnncli.commands.adopt import adopt
+from cnncli.commands.completion import completion
 from cnncli.commands.convolve import convolve
 from cnncli.commands.evaluate import evaluate
 from cnncli.commands.feature_maps import feature_maps
@@ -92,6 +93,7 @@ for command in (
     adopt,
     convolve,
     schema,
+    completion,
 ):
     cli.add_command(command)
 

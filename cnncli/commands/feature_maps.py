@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cnncli.commands import offered
 from cnncli.commands.heat_map_options import HeatMapOptions, listed
 from cnncli.commands.heat_maps import Drawn, draw_heat_maps
 from cnncli.commands.options import Counts, data_option, file_path, overwrite_option
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     is_flag=False,
     flag_value="",
     metavar="[CLASS]",
+    shell_complete=offered.classes,
     help="Draw where the maps of a layer speak for a class, by name or number; without "
     "one, for the predicted class.",
 )
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     is_flag=False,
     flag_value="",
     metavar="[CLASS]",
+    shell_complete=offered.classes,
     help="Draw how far a class's logit falls where a patch hides the image.",
 )
 @click.option(
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
     "layers",
     multiple=True,
     metavar="NAME",
+    shell_complete=offered.layers,
     help="Draw this layer alone; repeatable. For --grad-cam, its layer, by default the "
     "last convolution, with the activation after it, that has more than one position.",
 )
