@@ -17,6 +17,7 @@ from cnncli.commands.completion import completion
 from cnncli.commands.convolve import convolve
 from cnncli.commands.evaluate import evaluate
 from cnncli.commands.feature_maps import feature_maps
+from cnncli.commands.inspect import inspect
 from cnncli.commands.plot_model import plot_model
 from cnncli.commands.schema import schema
 from cnncli.commands.started import OWN_PROCESS
@@ -90,6 +91,7 @@ for command in (
     summary,
     plot_model,
     feature_maps,
+    inspect,
     adopt,
     convolve,
     schema,

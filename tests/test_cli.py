@@ -64,6 +64,7 @@ def test_commands(cli: Cli) -> None:
         "convolve",
         "evaluate",
         "feature-maps",
+        "inspect",
         "plot-model",
         "schema",
         "summary",
