@@ -235,6 +235,25 @@ def test_a_broken_run_offers_nothing(run: Path) -> None:
     assert offers("feature-maps", "--layer", "") == []
 
 
+def test_names_are_no_more_than_names(run: Path) -> None:
+    names = ["a\nplain,b", "\x1b[31m", "$(id)", 'c"d', "e'f", "good one", "*"]
+    metrics = {"classes": [{"name": name} for name in names]}
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    assert offers("feature-maps", str(run), "--grad-cam", "") == names[2:]
+
+    def told(quote: str) -> list[str]:
+        line = f"cnncli feature-maps {run} --grad-cam {quote}"
+        told = CliRunner().invoke(group, prog_name="cnncli", env=asked("bash", line))
+        return told.stdout.split()
+
+    assert told("") == [
+        *(r"plain,\$\(id\)", r"plain,c\"d", r"plain,e\'f", "plain,good\\"),
+        *("one", r"plain,\*"),
+    ]
+    for quote in ("'", '"'):
+        assert told(quote) == ["plain,good", "one", "plain,*"]
+
+
 WORDS = st.sampled_from(
     [
         *group.commands,

@@ -17,6 +17,7 @@ from click.shell_completion import (
     split_arg_string,
 )
 
+_SPECIAL_IN_QUOTES = set("\"'`$\\!")
 _COMPLETE = "_CNNCLI_COMPLETE"
 """The variable by which Click is asked for completions."""
 
@@ -65,13 +66,19 @@ complete -o nosort -F %(complete_func)s %(prog_name)s
     def get_completion_args(self) -> tuple[list[str], str]:
         """Return the words before the one that is typed, and that one."""
         # The letter makes a word where none is begun yet.
-        _, *words, typed = split_arg_string(f"{os.environ['COMP_LINE']}x")
-        return words, typed[:-1]
+        words = split_arg_string(f"{os.environ['COMP_LINE']}x")
+        return words[1:-1], words[-1][:-1]
 
     def format_completion(self, item: CompletionItem[Any]) -> str:
-        """Return what Bash puts in place of the part of a word that it sees."""
+        """Return what Bash puts in place of the part of a word that it sees.
+
+        A name comes from a file, so nothing in it may act as more than a name.
+        """
         value = str(item.value)
-        if item.type == "plain" and not _is_in_quotes(os.environ["COMP_LINE"]):
+        if item.type == "plain" and _is_in_quotes(os.environ["COMP_LINE"]):
+            if _SPECIAL_IN_QUOTES & set(value):
+                return ""
+        elif item.type == "plain":
             _, typed = self.get_completion_args()
             breaks = set("=:") & set(os.environ["COMP_WORDBREAKS"])
             seen = max((typed.rfind(mark) + 1 for mark in breaks), default=0)

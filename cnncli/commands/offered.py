@@ -48,12 +48,17 @@ def _offering(offer: Callable[[Context, str], Iterable[Item]]) -> Complete:
             return [
                 item
                 for item in offer(context, typed)
-                if item.type != "plain" or item.value.startswith(typed)
+                if item.type != "plain" or _fits(item, typed)
             ]
         except Exception:  # noqa: BLE001 -- nobody asked for more than a word
             return []
 
     return complete
+
+
+def _fits(item: Item, typed: str) -> bool:
+    """Return whether something begins as typed, and nothing in it acts on a screen."""
+    return item.value.startswith(typed) and f"{item.value}{item.help}".isprintable()
 
 
 @_offering
