@@ -13,10 +13,13 @@ import click
 
 from cnncli import __version__
 from cnncli.commands.adopt import adopt
+from cnncli.commands.completion import completion
 from cnncli.commands.convolve import convolve
 from cnncli.commands.evaluate import evaluate
 from cnncli.commands.feature_maps import feature_maps
+from cnncli.commands.inspect import inspect
 from cnncli.commands.plot_model import plot_model
+from cnncli.commands.schema import schema
 from cnncli.commands.started import OWN_PROCESS
 from cnncli.commands.summary import summary
 from cnncli.commands.train import train
@@ -88,8 +91,11 @@ for command in (
     summary,
     plot_model,
     feature_maps,
+    inspect,
     adopt,
     convolve,
+    schema,
+    completion,
 ):
     cli.add_command(command)
 

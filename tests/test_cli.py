@@ -60,10 +60,13 @@ def start(folder: Path, arguments: list[str], stdout: Any) -> tuple[int, str]:
 def test_commands(cli: Cli) -> None:
     assert COMMANDS == [
         "adopt",
+        "completion",
         "convolve",
         "evaluate",
         "feature-maps",
+        "inspect",
         "plot-model",
+        "schema",
         "summary",
         "train",
     ]

@@ -104,6 +104,9 @@ def test_wheel_in_a_clean_environment(tmp_path: Path) -> None:
     table = run(program / "cnncli", "summary", cwd=tmp_path)
     assert "203,898" in table
     run(program / "cnncli", "plot-model", "-o", "model.png", cwd=tmp_path)
+    typed = "COMP_LINE=cnncli train --set trai"
+    asked = ("env", typed, "COMP_WORDBREAKS=", "_CNNCLI_COMPLETE=bash_complete")
+    assert "open,training." in run(*asked, program / "cnncli", cwd=tmp_path)
     result = run(program / "cnncli", "train", "--smoke", cwd=tmp_path)
     assert "Correct predicted classes: " in result
     (config,) = (tmp_path / "venv").glob(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cnncli.commands import offered
 from cnncli.commands.options import FilePath, Numbers, file_path, overwrite_option
 from cnncli.commands.started import backend_started
 from cnncli.errors import printable
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     "--data",
     type=file_path,
     metavar="DIR",
+    shell_complete=offered.data_sets,
     help="Its data set: a folder of IDX files, or fashion-mnist for the images that "
     "come with this program.",
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from cnncli.commands import offered
 from cnncli.commands.options import (
     FilePath,
     arrays_path,
@@ -44,6 +45,7 @@ from cnncli.system.terminal import say
 @click.option(
     "--kernel",
     metavar="MATRIX|NAME",
+    shell_complete=offered.kernels,
     help="Kernel, such as 1,0;0.5,-1 in quotes, or identity, box, gaussian, sharpen, "
     "sobel-x, sobel-y, laplacian, emboss, edge.  [default: the example's]",
 )
@@ -61,7 +63,10 @@ from cnncli.system.terminal import say
     help="Decides what is random.",
 )
 @click.option(
-    "--padding", metavar="N|same|valid", help="Zeros on each side.  [default: 0]"
+    "--padding",
+    metavar="N|same|valid",
+    shell_complete=offered.paddings,
+    help="Zeros on each side.  [default: 0]",
 )
 @click.option(
     "--layers",
@@ -85,7 +90,12 @@ from cnncli.system.terminal import say
     metavar="MODEL",
     help="Work out a map of a trained model by hand, and compare.",
 )
-@click.option("--layer", metavar="NAME", help="The model's layer, a Conv2D.")
+@click.option(
+    "--layer",
+    metavar="NAME",
+    shell_complete=offered.layers,
+    help="The model's layer, a Conv2D.",
+)
 @click.option(
     "--map",
     "index",

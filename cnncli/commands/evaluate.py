@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cnncli.commands import offered
 from cnncli.commands.options import (
     Share,
     data_option,
@@ -50,6 +51,7 @@ changed, with Dropout, random layers and batch statistics where the network has 
     "--out",
     type=file_path,
     metavar="DIR",
+    shell_complete=offered.folders,
     help="Folder for the files.  [default: evaluation-<split> beside the model file]",
 )
 @overwrite_option

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cnncli.commands import offered
 from cnncli.commands.heat_map_options import HeatMapOptions
 from cnncli.commands.heat_maps import HeatMapView
 from cnncli.commands.image_options import ImageOptions
@@ -62,6 +63,7 @@ _EXCLUDED = {
     is_flag=False,
     flag_value="",
     metavar="[CLASS]",
+    shell_complete=offered.classes,
     help="Draw where the maps of a layer speak for a class, by name or number; without "
     "one, for the predicted class.",
 )
@@ -70,6 +72,7 @@ _EXCLUDED = {
     is_flag=False,
     flag_value="",
     metavar="[CLASS]",
+    shell_complete=offered.classes,
     help="Draw how far a class's logit falls where a patch hides the image.",
 )
 @click.option(
@@ -88,6 +91,7 @@ _EXCLUDED = {
     "layers",
     multiple=True,
     metavar="NAME",
+    shell_complete=offered.layers,
     help="Draw this layer alone; repeatable. For --grad-cam and --strongest, their "
     "layer, by default the last convolution, with the activation after it, that has "
     "more than one position.",

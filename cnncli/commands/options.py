@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from cnncli.commands import offered
+
 
 class Share(click.FloatRange):
     """A number from 0 to 1; never NaN, which no comparison fails."""
@@ -111,12 +113,14 @@ set_option = click.option(
     "overrides",
     multiple=True,
     metavar="KEY=VALUE",
+    shell_complete=offered.settings,
     help="Change a value of the config, such as training.epochs=5. Repeatable.",
 )
 data_option = click.option(
     "--data",
     type=file_path,
     metavar="DIR",
+    shell_complete=offered.data_sets,
     help="Take the test images of another folder of IDX files, or of fashion-mnist, "
     "which comes with this program.",
 )

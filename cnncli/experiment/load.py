@@ -27,6 +27,7 @@ from cnncli.data.counts import resolve_count
 from cnncli.data.sources import expanded, find_source
 from cnncli.errors import ConfigError, DataError, DataNotFoundError
 from cnncli.experiment.precision import resolved_precision
+from cnncli.experiment.shipped import shipped_config
 from cnncli.system.processor import available_threads
 
 if TYPE_CHECKING:
@@ -46,14 +47,6 @@ class Experiment:
     config: Config
     data: DataInfo
     rows: tuple[LayerRow, ...]
-
-
-def shipped_config(name: str) -> Path:
-    """Return the path of a config that comes with the program."""
-    package = Path(__file__).parents[1]
-    packaged = package / "configs"
-    in_checkout = package.parent / "configs"
-    return (packaged if packaged.is_dir() else in_checkout) / f"{name}.yaml"
 
 
 def load_experiment(path: Path | None, overrides: Sequence[str] = ()) -> Experiment:

@@ -155,7 +155,20 @@ def open_any_model(path: Path) -> ModelFile | KerasModel:
             taken over.
     """
     file_path = find_model(path)
-    contents = open_contents(file_path)
+    return understood(file_path, open_contents(file_path))
+
+
+def understood(file_path: Path, contents: Contents) -> ModelFile | KerasModel:
+    """Make sense of what was read from a model file.
+
+    Args:
+        file_path: The file.
+        contents: What is in it.
+
+    Raises:
+        ModelFileError: Its contents don't fit together, or of Keras's model something
+            can't be taken over.
+    """
     if not contents.is_ours:
         from cnncli.modelfile.foreign import understand_keras
 
