@@ -15,6 +15,7 @@ from cnncli import __version__
 from cnncli.commands.adopt import adopt
 from cnncli.commands.convolve import convolve
 from cnncli.commands.evaluate import evaluate
+from cnncli.commands.export import export
 from cnncli.commands.feature_maps import feature_maps
 from cnncli.commands.plot_model import plot_model
 from cnncli.commands.started import OWN_PROCESS
@@ -90,6 +91,7 @@ for command in (
     feature_maps,
     adopt,
     convolve,
+    export,
 ):
     cli.add_command(command)
 

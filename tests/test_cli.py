@@ -62,6 +62,7 @@ def test_commands(cli: Cli) -> None:
         "adopt",
         "convolve",
         "evaluate",
+        "export",
         "feature-maps",
         "plot-model",
         "summary",

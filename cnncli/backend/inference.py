@@ -1,0 +1,73 @@
+"""The network that only predicts, in the formats of Keras and TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from cnncli.backend.interface import Network
+    from cnncli.modelfile.file import ModelFile
+
+_NORMALIZATION = "image.normalization"  # no layer of a config has a dot in its name
+
+
+def inference_model(
+    network: Network, saved: ModelFile, *, input_name: str, normalizes: bool
+) -> keras.Model:
+    """Return a network without the layers that do nothing but in training.
+
+    Args:
+        network: One that a backend has loaded from ``saved``.
+        saved: Its model file.
+        input_name: The name of its input.
+        normalizes: Whether it takes pixels from 0 to 255, uint8, and not normalised
+            ones, float32.
+    """
+    dtype = "uint8" if normalizes else "float32"
+    value = image = keras.Input(saved.image_shape, name=input_name, dtype=dtype)
+    if normalizes:
+        value = keras.layers.Normalization(
+            mean=saved.normalization.mean,
+            variance=np.square(saved.normalization.deviation).tolist(),
+            name=_NORMALIZATION,
+        )(value)
+    for config, layer in zip(
+        saved.config.model.layers, network.model.layers, strict=True
+    ):
+        if not config.only_trains:
+            value = layer(value)
+    return keras.Model(image, value, name=saved.config.name)
+
+
+def write_saved_model(model: keras.Model, path: Path, output_name: str) -> None:
+    """Write a SavedModel, with a function ``serve`` and its signature."""
+    named = _with_named_output(model, output_name)
+    named.export(path, format="tf_saved_model", verbose=False)
+
+
+def open_keras(path: Path) -> Callable[[Any], NDArray[np.float32]]:
+    """Open a ``.keras`` file with plain Keras."""
+    model = keras.models.load_model(path)
+    return lambda images: np.asarray(model(images, training=False))
+
+
+def open_saved_model(
+    path: Path, output_name: str
+) -> Callable[[Any], NDArray[np.float32]]:
+    """Open a SavedModel with plain TensorFlow."""
+    model = tf.saved_model.load(path)
+    return lambda images: np.asarray(model.serve(tf.constant(images))[output_name])
+
+
+def _with_named_output(model: keras.Model, name: str) -> keras.Model:
+    """Return a model whose output has a name also outside of Keras."""
+    return keras.Model(model.inputs[0], {name: model.outputs[0]})
