@@ -50,7 +50,7 @@ def lines_that_run(format_name: str) -> str:
     """Return the lines of Python that run an exported file, as a block of Markdown."""
     wanted = FORMATS[format_name]
     lines = wanted.lines(f"model{wanted.suffix}")
-    return "\n".join(["```python", *lines, "```", ""])
+    return "\n".join(["```", *lines, "```", ""])
 
 
 def loop_of_the_text() -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -399,6 +400,49 @@ def test_onnx_says_of_itself_what_it_takes(tmp_path: Path) -> None:
         "output_name": "probabilities",
     }
     assert (model.producer_name, model.graph.name) == ("cnncli", "net")
+
+
+@pytest.mark.parametrize("preprocessing", [True, False])
+def test_tflite_says_of_itself_what_it_takes(
+    preprocessing: bool, tmp_path: Path
+) -> None:
+    from ai_edge_litert import schema_py_generated as schema
+
+    saved, network = saved_network("\n    - Flatten\n")
+    path = tmp_path / "net.tflite"
+    done = written(saved, network, "tflite", path, preprocessing=preprocessing)
+    with zipfile.ZipFile(path) as archive:
+        labels = archive.read("labels.txt").decode()
+        described = json.loads(archive.read("description.json"))
+    assert labels == "cat\ndog\ngröße, 大\n"
+    assert described == done.description.to_json()
+    model = schema.ModelT.InitFromPackedBuf(path.read_bytes())
+    (number,) = [
+        entry.buffer for entry in model.metadata if entry.name == b"TFLITE_METADATA"
+    ]
+    metadata = bytes(model.buffers[number].data)
+    assert metadata[4:8] == b"M001"
+    for text in (b"image\0", b"probabilities\0", b"labels.txt\0"):
+        assert text in metadata
+    mean = np.array(saved.normalization.mean, "<f4").tobytes()
+    assert (mean in metadata) is not preprocessing
+
+
+def test_a_converter_that_gives_up_is_told_of(
+    cli: Cli, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import keras
+
+    def export(*arguments: Any, **options: Any) -> None:
+        raise ValueError("much\nlegalisation failed: tf.Foo\n")
+
+    monkeypatch.setattr(keras.Model, "export", export)
+    command = ("export", str(finished), "--format", "tflite", "-o", "m.tflite")
+    done = cli(*command, exit_code=6)
+    assert done.stderr == (
+        "error: TensorFlow's converter to LiteRT gave up: legalisation failed: tf.Foo\n"
+    )
+    assert list(Path().iterdir()) == []
 
 
 STRANGER = """\

@@ -185,6 +185,7 @@ def test_nothing_else_in_the_package_opens_files_for_writing() -> None:
     assert found == {
         ("files.py", '"xb"'),  # the one way
         ("arrays.py", '"w"'),  # an archive, into memory
+        ("litert.py", '"a"'),  # the same
         ("cli.py", '"w"'),  # the traceback of a bug, to the temporary folder
         ("stderr.py", '"w"'),  # the screen
         ("terminal.py", '"w"'),  # a stream that was closed, to nowhere

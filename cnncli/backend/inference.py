@@ -9,6 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from cnncli.errors import ExportError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -52,6 +54,26 @@ def write_saved_model(model: keras.Model, path: Path, output_name: str) -> None:
     """Write a SavedModel, with a function ``serve`` and its signature."""
     named = _with_named_output(model, output_name)
     named.export(path, format="tf_saved_model", verbose=False)
+
+
+def write_litert(model: keras.Model, path: Path, output_name: str) -> None:
+    """Write a LiteRT file, of LiteRT's own operators alone.
+
+    Raises:
+        ExportError: The converter can't.
+    """
+    try:
+        _with_named_output(model, output_name).export(
+            path,
+            format="litert",
+            verbose=False,
+            target_spec={"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]},
+        )
+    except Exception as error:  # it raises whatever it likes
+        last = str(error).strip().rpartition("\n")[2]
+        raise ExportError(
+            f"TensorFlow's converter to LiteRT gave up: {last}"
+        ) from error
 
 
 def open_keras(path: Path) -> Callable[[Any], NDArray[np.float32]]:

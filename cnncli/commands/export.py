@@ -62,7 +62,7 @@ def export(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Write MODEL as a file for other programs: Keras, ONNX and more.
+    """Write MODEL as a file for other programs: Keras, LiteRT, ONNX.
 
     MODEL is a run folder or model file. The network takes pixels from 0 to 255, any
     number of images at once, and gives probabilities. Before the file is in place it

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from cnncli.errors import ConfigError
 from cnncli.export.keras import KerasFile
+from cnncli.export.litert import LiteRT
 from cnncli.export.onnx import Onnx
 from cnncli.export.saved_model import SavedModel
 
@@ -93,6 +94,7 @@ class Format(Protocol):
 FORMATS: dict[str, Format] = {
     "keras": KerasFile(),
     "saved-model": SavedModel(),
+    "tflite": LiteRT(),
     "onnx": Onnx(),
 }
 """All formats by the names that ``export --format`` has for them."""
