@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -19,8 +20,10 @@ from cnncli.config.choices import Activation
 from cnncli.config.document import parse_document
 from cnncli.config.layers import LAYER_TYPES, name_layers
 from cnncli.config.schema import Config
+from cnncli.data.images import Images
 from cnncli.data.normalization import Normalization
-from cnncli.errors import ExportError
+from cnncli.data.sources import source_at
+from cnncli.errors import DataError, ExportError
 from cnncli.export.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -150,10 +153,12 @@ def random_pixels(shape: tuple[int, ...]) -> np.ndarray:
 def written(
     saved: ModelFile, network: Network, name: str, path: Path, **options: Any
 ) -> Exported:
-    from cnncli.export.export import Tried, export
+    from cnncli.export.export import export
+    from cnncli.export.images import Tried
 
-    options = {"preprocessing": True, **options}
-    tried = Tried(random_pixels(saved.image_shape), "generated")
+    pixels = random_pixels(saved.image_shape)
+    images = Images(pixels, np.zeros(len(pixels), np.uint8), np.arange(len(pixels)))
+    tried = Tried(images, "generated")
     return export(network, saved, FORMATS[name], tried, path, **options)
 
 
@@ -194,6 +199,7 @@ def test_preprocessing_can_be_left_out(name: str, tmp_path: Path) -> None:
         "preprocessing": "left out",
         "mean": [10.0],
         "deviation": [60.0],
+        "precision": "float32",
         "output_name": "probabilities",
     }
 
@@ -274,14 +280,18 @@ def test_a_description_comes_back_from_json() -> None:
 
 
 def test_images_are_generated_where_there_are_none(cli: Cli, model: Path) -> None:
-    from cnncli.export.export import images_to_try
+    from cnncli.export.images import images_to_try
     from cnncli.modelfile.file import open_model
 
     adopted = replace(open_model(model), fingerprints={})
-    tried, why = images_to_try(adopted, None)
-    assert (tried.name, tried.pixels.shape) == ("generated", (64, 28, 28, 1))
+    tried, why = images_to_try(adopted, None, must_be_real=False)
+    assert (tried.name, tried.images.pixels.shape) == ("generated", (64, 28, 28, 1))
     assert why == ("model.h5: the model was adopted without data; name it with --data")
-    assert len(images_to_try(adopted, Path("fashion-mnist"))[0].pixels) == 10_000
+    data = Path("fashion-mnist")
+    tried, why = images_to_try(adopted, data, must_be_real=True)
+    assert (tried.name, len(tried.images), why) == ("data", 10_000, None)
+    with pytest.raises(DataError, match="adopted without data"):
+        images_to_try(adopted, None, must_be_real=True)
 
 
 @pytest.mark.parametrize("name", ["keras", "saved-model"])
@@ -397,6 +407,7 @@ def test_onnx_says_of_itself_what_it_takes(tmp_path: Path) -> None:
         "preprocessing": "inside",
         "mean": "[10.0, 120.0, 60.0]",
         "deviation": "[60.0, 50.0, 90.0]",
+        "precision": "float32",
         "output_name": "probabilities",
     }
     assert (model.producer_name, model.graph.name) == ("cnncli", "net")
@@ -445,6 +456,94 @@ def test_a_converter_that_gives_up_is_told_of(
     assert list(Path().iterdir()) == []
 
 
+QUANTIZED = """\
+compared  10,000 test images, at most {difference:.1e} from Keras
+accuracy  {keras:.4f} in Keras, {own:.4f} in int8: {lost} lost
+run it on images with:
+"""
+
+
+def test_whole_numbers_are_measured(cli: Cli, finished: Path) -> None:
+    command = ("export", str(finished), "--format", "tflite", "-o", "m.tflite")
+    cli(*command)
+    size = Path("m.tflite").stat().st_size
+    quantize = (*command, "--quantize", "int8", "--overwrite")
+    printed = cli(*quantize, "--max-loss", "0.05").stdout
+    report = json.loads(cli(*quantize, "--json").stdout)
+    assert Path("m.tflite").stat().st_size != size
+    assert report["description"]["precision"] == "int8"
+    assert report["description"]["input_type"] == "uint8"
+    assert 1e-4 < report["largest_difference"] < 0.2
+    keras, own = report["keras_accuracy"], report["accuracy"]
+    metrics = json.loads((finished / "metrics.json").read_text())
+    assert keras == pytest.approx(metrics["accuracy"], abs=1e-9)
+    lost = f"{keras - own:.4f}" if own < keras else "none"
+    assert (
+        QUANTIZED.format(
+            difference=report["largest_difference"], keras=keras, own=own, lost=lost
+        )
+        in printed
+    )
+
+
+def test_too_large_a_loss_leaves_no_file(
+    cli: Cli, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cnncli.export import export as module
+
+    monkeypatch.setattr(module.Exported, "loss", 0.0201)
+    command = ("export", str(finished), "--format", "tflite", "-o", "m.tflite")
+    options = ("--quantize", "int8", "--max-loss", "0.02")
+    done = cli(*command, *options, exit_code=7)
+    assert re.fullmatch(
+        r"error: 0\.\d{4} in Keras, 0\.\d{4} in int8: 0\.0201 lost, more than the "
+        r"0\.02 of --max-loss; the file was not kept\n",
+        done.stderr,
+    )
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize("preprocessing", [True, False])
+def test_whole_numbers_take_the_input_as_it_is(
+    preprocessing: bool, tmp_path: Path
+) -> None:
+    saved, network = saved_network(NETWORKS["pooling"])
+    pixels = random_pixels(saved.image_shape)
+    path = tmp_path / "net.tflite"
+    options = {"preprocessing": preprocessing, "calibration": pixels}
+    done = written(saved, network, "tflite", path, **options)
+    assert done.largest_difference < 0.2
+
+
+def test_calibration_images_are_drawn_from_the_training_images(finished: Path) -> None:
+    from cnncli.evaluation.images import load_evaluation_images
+    from cnncli.export.images import calibration_images
+    from cnncli.modelfile.file import open_model
+
+    saved = open_model(finished)
+    own, _ = load_evaluation_images(saved, "train", None)
+    assert np.array_equal(calibration_images(saved, None), own.pixels)
+    drawn = calibration_images(saved, Path("fashion-mnist"))
+    assert drawn.shape == (500, 28, 28, 1)
+    pool = source_at(Path("fashion-mnist"), ()).load("train").pixels
+    images = {image.tobytes() for image in pool}
+    assert all(image.tobytes() in images for image in drawn)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("onnx", "--quantize", "int8"), "--quantize goes with --format tflite"),
+        (("tflite", "--max-loss", "0.1"), "--max-loss goes with --quantize"),
+    ],
+)
+def test_what_goes_with_what(
+    options: tuple[str, ...], message: str, cli: Cli, finished: Path
+) -> None:
+    done = cli("export", str(finished), "-o", "m", "--format", *options, exit_code=2)
+    assert done.stderr.endswith(f"Error: {message}\n")
+
+
 STRANGER = """\
 import sys
 import numpy as np
@@ -467,7 +566,6 @@ def test_the_printed_lines_run_a_file_without_this_program(
     name: str, cli: Cli, finished: Path
 ) -> None:
     from cnncli.backend.start import start
-    from cnncli.data.sources import source_at
     from cnncli.modelfile.file import open_model
 
     saved = open_model(finished)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnncli.commands.options import (
+    Share,
     data_option,
     file_path,
     json_option,
     overwrite_option,
 )
 from cnncli.commands.started import backend_started
-from cnncli.errors import OutputError, printable
+from cnncli.errors import GateError, OutputError, printable
 from cnncli.export.formats import FORMATS, require
 from cnncli.system.columns import aligned
 from cnncli.system.terminal import say
@@ -50,6 +52,17 @@ SCHEMA = "cnncli.export/1"
     is_flag=True,
     help="Leave the normalisation of pixels out of the network.",
 )
+@click.option(
+    "--quantize",
+    type=click.Choice(["int8"]),
+    help="Compute in 8-bit whole numbers, calibrated on training images; tflite only.",
+)
+@click.option(
+    "--max-loss",
+    type=Share(),
+    metavar="SHARE",
+    help="Exit with code 7 if --quantize lowers the accuracy by more, such as 0.01.",
+)
 @data_option
 @overwrite_option
 @json_option
@@ -58,6 +71,8 @@ def export(
     format_name: str,
     out: Path,
     no_preprocessing: bool,
+    quantize: str | None,
+    max_loss: float | None,
     data: Path | None,
     overwrite: bool,
     as_json: bool,
@@ -76,18 +91,24 @@ def export(
     from cnncli.architecture.batches import PREDICTION_BATCH
     from cnncli.experiment.memory import check_memory_to_predict
     from cnncli.export.export import export as export_network
-    from cnncli.export.export import images_to_try, in_32_bits
+    from cnncli.export.export import in_32_bits
+    from cnncli.export.images import calibration_images, images_to_try
     from cnncli.modelfile.file import open_model
     from cnncli.system.files import replacing, write_new_files
 
     wanted = FORMATS[format_name]
+    if quantize and format_name != "tflite":
+        raise click.UsageError("--quantize goes with --format tflite")
+    if max_loss is not None and not quantize:
+        raise click.UsageError("--max-loss goes with --quantize")
     require(wanted, f"--format {format_name}")
     _check_place(out, wanted, overwrite=overwrite)
     opened = open_model(model)
     saved = in_32_bits(opened)
     check_memory_to_predict(saved, PREDICTION_BATCH)
-    tried, why_generated = images_to_try(saved, data)
-    _note(opened.config.training.precision, why_generated)
+    tried, why = images_to_try(saved, data, must_be_real=bool(quantize))
+    calibration = calibration_images(saved, data) if quantize else None
+    _note(opened.config.training.precision, why)
     with replacing(out) as temporary:
         with backend_started(saved.config) as backend:
             done = export_network(
@@ -97,7 +118,9 @@ def export(
                 tried,
                 temporary,
                 preprocessing=not no_preprocessing,
+                calibration=calibration,
             )
+        _check_loss(done, max_loss)
         beside = wanted.beside(done.description, out)
         write_new_files(beside, overwrite=overwrite)
     report = {
@@ -110,6 +133,14 @@ def export(
     click.echo(
         json.dumps(report, indent=2) if as_json else _text(report, done, wanted, out)
     )
+
+
+def _check_loss(done: Exported, most: float | None) -> None:
+    if most is not None and done.loss > most:
+        raise GateError(
+            f"{_accuracies(done)}, more than the {most} of --max-loss; the file was "
+            "not kept"
+        )
 
 
 def _check_place(out: Path, wanted: Format, *, overwrite: bool) -> None:
@@ -170,13 +201,22 @@ def _text(report: dict[str, Any], done: Exported, wanted: Format, out: Path) -> 
         ("classes", ", ".join(described.class_names)),
         (
             "compared",
-            f"{len(done.tried.pixels):,} {done.tried.name} images, at most "
+            f"{len(done.tried.images):,} {done.tried.name} images, at most "
             f"{done.largest_difference:.1e} from Keras",
         ),
     ]
+    if described.precision != "float32":
+        rows.append(("accuracy", _accuracies(done)))
     lines = [f"  {line}" for line in wanted.lines(str(out))]
     table = aligned([(name, printable(text)) for name, text in rows])
     return "\n".join([table, "run it on images with:", *lines])
+
+
+def _accuracies(done: Exported) -> str:
+    keras, own = done.accuracies or (math.nan, math.nan)
+    return f"{keras:.4f} in Keras, {own:.4f} in {done.description.precision}: " + (
+        f"{done.loss:.4f} lost" if done.loss > 0 else "none lost"
+    )
 
 
 def _numbers(values: tuple[float, ...]) -> str:

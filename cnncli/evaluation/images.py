@@ -23,8 +23,9 @@ def load_evaluation_images(
 
     Args:
         saved: The model.
-        split: Which images of its own data set, if no folder is given.
-        folder: Another data set, whose test images are taken; see ``source_at``.
+        split: Which images of its own data set.
+        folder: Another data set, of which all training images are taken for "train",
+            else all test images; see ``source_at``.
 
     Returns:
         The images, and what to call them: the split, or "data" for a folder's.
@@ -36,7 +37,7 @@ def load_evaluation_images(
     if folder is not None:
         data = source_at(folder, saved.class_names).describe()
         _check_fit(saved, data)
-        return data.source.load("test"), "data"
+        return data.source.load("train" if split == "train" else "test"), "data"
     if "train" not in saved.fingerprints:
         _check_adopted(saved, split)
     data = _find_own_data(saved)

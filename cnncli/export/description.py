@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 OUTPUT_NAME: Final = "probabilities"
 """The name of an exported network's output."""
 
+Precision = Literal["float32", "int8"]
+
 _PerChannel = Annotated[tuple[float, ...], Field(min_length=1, max_length=3)]
 
 
@@ -42,6 +44,7 @@ class Description(Section):
             runs it.
         mean: What is subtracted from pixels from 0 to 255, for each channel.
         deviation: What they are divided by after that.
+        precision: What the network computes in; input and output stay as they are.
         output_name: The name of the output, (n, number of classes) float32.
     """
 
@@ -56,15 +59,23 @@ class Description(Section):
     preprocessing: Literal["inside", "left out"]
     mean: _PerChannel
     deviation: Annotated[tuple[PositiveFloat, ...], Field(min_length=1, max_length=3)]
+    precision: Precision
     output_name: Literal["probabilities"] = OUTPUT_NAME
 
     @classmethod
-    def of(cls, saved: ModelFile, *, preprocessing: bool) -> Self:
+    def of(
+        cls,
+        saved: ModelFile,
+        *,
+        preprocessing: bool = True,
+        precision: Precision = "float32",
+    ) -> Self:
         """Describe the network of a model file.
 
         Args:
             saved: The model file.
             preprocessing: Whether normalisation is to be part of the network.
+            precision: What it computes in.
         """
         formula = "(pixel - mean) / deviation"
         return cls.model_validate(
@@ -78,6 +89,7 @@ class Description(Section):
                 "preprocessing": "inside" if preprocessing else "left out",
                 "mean": saved.normalization.mean,
                 "deviation": saved.normalization.deviation,
+                "precision": precision,
             }
         )
 

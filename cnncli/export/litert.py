@@ -28,12 +28,19 @@ class LiteRT:
     extra = "litert"
 
     def write(self, trained: Trained, path: Path) -> None:
-        """Write a network of LiteRT's own operators."""
+        """Write a network of LiteRT's own operators, of whole numbers if calibrated."""
         from cnncli.backend.inference import write_litert
         from cnncli.export.litert_metadata import with_metadata
 
         description = trained.description
-        write_litert(trained.inference_model(), path, description.output_name)
+        write_litert(
+            trained.inference_model(),
+            path,
+            description.output_name,
+            None
+            if trained.calibration is None
+            else description.prepared(trained.calibration),
+        )
         content = with_metadata(path.read_bytes(), description)
         write_file(path, _with_files(content, description))
 
