@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from cnncli.cli import cli as group
 from cnncli.config.choices import Activation
 from cnncli.config.document import parse_document
 from cnncli.config.layers import LAYER_TYPES, name_layers
@@ -25,6 +27,7 @@ from cnncli.data.normalization import Normalization
 from cnncli.data.sources import source_at
 from cnncli.errors import DataError, ExportError
 from cnncli.export.formats import FORMATS
+from tests.processes import run_code
 
 if TYPE_CHECKING:
     from cnncli.backend.interface import Network
@@ -273,7 +276,8 @@ def test_a_description_comes_back_from_json() -> None:
     for wrong, message in (
         ({**stored, "class_names": []}, "class_names: must have 2 to 256 entries, got"),
         ({**stored, "mean": [0.0]}, "the normalisation isn't for 3 channels"),
-        ([], "must be a mapping"),
+        ([], "it doesn't say what its classes and its pixels are"),
+        ({"names": "cat"}, "it doesn't say what its classes and its pixels are"),
     ):
         with pytest.raises(ValueError, match=message):
             Description.from_json(wrong)
@@ -542,6 +546,104 @@ def test_what_goes_with_what(
 ) -> None:
     done = cli("export", str(finished), "-o", "m", "--format", *options, exit_code=2)
     assert done.stderr.endswith(f"Error: {message}\n")
+
+
+@pytest.fixture(scope="session")
+def exported(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Export the finished run in the formats that this program runs itself."""
+    folder = tmp_path_factory.mktemp("exported")
+    for name in ("onnx", "tflite"):
+        out = str(folder / f"net.{name}")
+        command = ["export", str(finished), "--format", name, "-o", out]
+        assert CliRunner().invoke(group, command).exit_code == 0
+    return folder
+
+
+@pytest.mark.parametrize("name", ["net.onnx", "net.tflite"])
+def test_evaluate_runs_the_file_itself(
+    name: str, cli: Cli, exported: Path, finished: Path, undrawn: None
+) -> None:
+    command = ("evaluate", str(exported / name), "--data", "fashion-mnist")
+    found = json.loads(cli(*command, "--out", "e", "--json").stdout)
+    expected = json.loads((finished / "metrics.json").read_text())
+    assert found["split"] == "data"
+    assert found["confusion_matrix"] == expected["confusion_matrix"]
+    assert found["loss"] == pytest.approx(expected["loss"], abs=1e-5)
+    assert sorted(path.name for path in Path("e").iterdir()) == [
+        "confusion_matrix.png",
+        "metrics.json",
+        "predictions.csv",
+    ]
+
+
+def test_an_exported_file_is_run_without_tensorflow(exported: Path) -> None:
+    program = f"""\
+import sys
+from pathlib import Path
+import numpy as np
+from cnncli.export.reading import open_exported
+for name in ("net.onnx", "net.tflite"):
+    network = open_exported(Path({str(exported)!r}) / name)
+    assert network.description.class_names[1] == "Trouser"
+    pixels = np.zeros((3, *network.description.image_shape), np.uint8)
+    assert network.predict_probabilities(pixels).shape == (3, 10)
+assert not {{"tensorflow", "keras"}} & set(sys.modules)
+"""
+    run_code(program)
+
+
+@pytest.mark.parametrize("name", ["net.onnx", "net.tflite"])
+def test_what_can_not_be_evaluated(name: str, cli: Cli, exported: Path) -> None:
+    evaluate = ("evaluate", name, "--data", "fashion-mnist")
+    done = cli(*evaluate, exit_code=4)
+    assert done.stderr == f"error: {name}: can't read it: No such file or directory\n"
+    content = (exported / name).read_bytes()
+    Path(name).write_bytes(content[: len(content) // 2])
+    done = cli(*evaluate, exit_code=4)
+    start = f"error: {name}: damaged, or not written by cnncli export: "
+    assert done.stderr.startswith(start)
+    assert done.stderr.count("\n") == 1
+    done = cli("evaluate", name, exit_code=2)
+    assert done.stderr.endswith(
+        f"Error: {name}: an exported file knows no images; name them with --data\n"
+    )
+    done = cli("evaluate", name, "--split", "train", "--data", "x", exit_code=2)
+    assert done.stderr.endswith("has its own test images; leave out --split\n")
+
+
+def test_files_of_others_are_not_evaluated(cli: Cli, tmp_path: Path) -> None:
+    import onnx
+
+    from cnncli.export.onnx_graph import build_graph
+
+    saved, network = saved_network("\n    - Flatten\n")
+    done = written(saved, network, "tflite", tmp_path / "net.tflite")
+    path = Path("net.tflite")
+    content = path.read_bytes()
+    path.write_bytes(content[: content.index(b"PK\3\4")])
+    onnx.save(build_graph(saved, done.description), "net.onnx")
+    for name in ("net.onnx", "net.tflite"):
+        said = cli("evaluate", name, "--data", "fashion-mnist", exit_code=4).stderr
+        assert said == (
+            f"error: {name}: damaged, or not written by cnncli export: it doesn't say "
+            "what its classes and its pixels are\n"
+        )
+
+
+def test_a_description_of_something_else_is_refused(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cnncli.export.onnx import Onnx
+
+    saved, network = saved_network("\n    - Flatten\n")
+    described = written(saved, network, "onnx", tmp_path / "net.onnx").description
+    two = described.model_copy(update={"class_names": ("cat", "dog")})
+    monkeypatch.setattr(Onnx, "describe", lambda self, path: two)
+    said = cli("evaluate", "net.onnx", "--data", "fashion-mnist", exit_code=4).stderr
+    assert said == (
+        "error: net.onnx: damaged, or not written by cnncli export: it gives (1, 3) "
+        "for one image, not (1, 2)\n"
+    )
 
 
 STRANGER = """\

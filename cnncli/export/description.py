@@ -103,7 +103,12 @@ class Description(Section):
         Raises:
             ValueError: It is nothing of the kind.
         """
-        value = _with_tuples(stored)
+        if not (isinstance(stored, dict) and "cnncli_version" in stored):
+            raise ValueError("it doesn't say what its classes and its pixels are")
+        value = {
+            key: tuple(item) if isinstance(item, list) else item
+            for key, item in stored.items()
+        }
         described, problems = validate(cls, value)
         if described is None:
             raise ValueError(f"{dotted(problems[0].path)}: {problems[0].message}")
@@ -136,13 +141,3 @@ class Description(Section):
         if self.preprocessing == "inside":
             return pixels
         return self.normalization.apply(pixels)
-
-
-def _with_tuples(stored: object) -> object:
-    """Return what JSON has with tuples for lists, as the schema wants them."""
-    if not isinstance(stored, dict):
-        return stored
-    return {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in stored.items()
-    }

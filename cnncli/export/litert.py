@@ -60,6 +60,19 @@ class LiteRT:
         run = interpreter.get_signature_runner()
         return lambda images: run(**{INPUT_NAME: images})[OUTPUT_NAME]
 
+    def describe(self, path: Path) -> Description:
+        """Return the description in a file.
+
+        Raises:
+            ValueError: There is none.
+        """
+        from cnncli.export.description import Description
+
+        if not zipfile.is_zipfile(path):
+            return Description.from_json(None)
+        with zipfile.ZipFile(path) as archive:
+            return Description.from_json(json.loads(archive.read(DESCRIPTION_NAME)))
+
     def lines(self, path: str) -> tuple[str, str, str]:
         """Return the three lines of Python that run a file."""
         return (

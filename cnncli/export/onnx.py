@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from cnncli.system.processor import available_threads
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    import onnxruntime
 
     from cnncli.export.description import Description
     from cnncli.export.formats import Run, Trained
@@ -49,8 +53,26 @@ class Onnx:
 
         from cnncli.architecture import INPUT_NAME
 
-        session = onnxruntime.InferenceSession(path)
+        session = onnxruntime.InferenceSession(path, _options())
         return lambda images: session.run(None, {INPUT_NAME: images})[0]
+
+    def describe(self, path: Path) -> Description:
+        """Return the description in a file.
+
+        Raises:
+            ValueError: There is none.
+        """
+        import onnxruntime
+
+        from cnncli.export.description import Description
+
+        model = onnxruntime.InferenceSession(path, _options()).get_modelmeta()
+        return Description.from_json(
+            {
+                key: json.loads(text) if text.startswith("[") else text
+                for key, text in model.custom_metadata_map.items()
+            }
+        )
 
     def lines(self, path: str) -> tuple[str, str, str]:
         """Return the three lines of Python that run a file."""
@@ -59,3 +81,13 @@ class Onnx:
             f"session = onnxruntime.InferenceSession({path!r})",
             "probabilities = session.run(None, {'image': images})[0]",
         )
+
+
+def _options() -> onnxruntime.SessionOptions:
+    """Keep to the threads that this process may have, and say errors once."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = available_threads()
+    options.log_severity_level = 4
+    return options
