@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 import zipfile
@@ -457,6 +458,20 @@ def test_a_converter_that_gives_up_is_told_of(
     assert done.stderr == (
         "error: TensorFlow's converter to LiteRT gave up: legalisation failed: tf.Foo\n"
     )
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_full_disk_leaves_nothing(name: str, cli: Cli, finished: Path) -> None:
+    out = SUFFIXED[name]
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        command = ("export", str(finished), "--format", name, "-o", out)
+        done = cli(*command, exit_code=5)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert done.stderr == f"error: {out}: can't write the file: File too large\n"
     assert list(Path().iterdir()) == []
 
 

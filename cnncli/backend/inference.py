@@ -51,9 +51,12 @@ def inference_model(
 
 
 def write_saved_model(model: keras.Model, path: Path, output_name: str) -> None:
-    """Write a SavedModel, with a function ``serve`` and its signature."""
-    named = _with_named_output(model, output_name)
-    named.export(path, format="tf_saved_model", verbose=False)
+    """Write a SavedModel, with a function ``serve`` and its signature.
+
+    Raises:
+        OSError: The disk is full, or the like.
+    """
+    _export(model, path, output_name, format="tf_saved_model")
 
 
 def write_litert(
@@ -74,6 +77,7 @@ def write_litert(
 
     Raises:
         ExportError: The converter can't.
+        OSError: The disk is full, or the like.
     """
     operators = [tf.lite.OpsSet.TFLITE_BUILTINS]
     options: dict[str, Any] = {}
@@ -84,13 +88,16 @@ def write_litert(
             [calibration[number : number + 1]] for number in range(len(calibration))
         )
     try:
-        _with_named_output(model, output_name).export(
+        _export(
+            model,
             path,
+            output_name,
             format="litert",
-            verbose=False,
             target_spec={"supported_ops": operators},
             **options,
         )
+    except OSError:
+        raise
     except Exception as error:  # it raises whatever it likes
         last = str(error).strip().rpartition("\n")[2]
         raise ExportError(
@@ -112,6 +119,15 @@ def open_saved_model(
     return lambda images: np.asarray(model.serve(tf.constant(images))[output_name])
 
 
-def _with_named_output(model: keras.Model, name: str) -> keras.Model:
-    """Return a model whose output has a name also outside of Keras."""
-    return keras.Model(model.inputs[0], {name: model.outputs[0]})
+def _export(model: keras.Model, path: Path, output_name: str, **options: Any) -> None:
+    """Have Keras export a model whose output has a name also outside of Keras.
+
+    Raises:
+        OSError: TensorFlow, which has errors of its own for that, can't write a file.
+    """
+    named = keras.Model(model.inputs[0], {output_name: model.outputs[0]})
+    try:
+        named.export(path, verbose=False, **options)
+    except tf.errors.OpError as error:
+        reason = error.message.rpartition("; ")[2].partition(" [Op:")[0]
+        raise OSError(reason) from error
