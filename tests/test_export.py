@@ -163,6 +163,25 @@ def test_a_file_has_the_suffix_of_its_format(cli: Cli, finished: Path) -> None:
     )
 
 
+def test_a_folder_has_no_suffix_of_a_file(cli: Cli, finished: Path) -> None:
+    command = ("export", str(finished), "--format", "saved-model", "-o", "m.tflite")
+    assert cli(*command, exit_code=2).stderr.endswith(
+        "Error: Invalid value for '-o' / '--out': 'm.tflite' will be a folder; leave "
+        "out .tflite\n"
+    )
+
+
+def test_a_file_can_be_too_small_for_a_network(
+    cli: Cli, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FORMATS["onnx"], "most_bytes", 679)
+    done = cli("export", str(finished), "--format", "onnx", "-o", "m.onnx", exit_code=6)
+    assert done.stderr == (
+        "error: the network's weights take 680 bytes, more than the 679 that a .onnx "
+        "file can hold; choose another format\n"
+    )
+
+
 def test_another_precision_is_noted(
     cli: Cli, finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,8 @@ from click.testing import CliRunner
 from cnncli.cli import cli as group
 from cnncli.data.sources import source_at
 from cnncli.export.formats import FORMATS
+from cnncli.export.reading import READABLE
+from cnncli.modelfile.place import EXPORTED_SUFFIXES
 from tests.exports import FILES, saved_network, written
 from tests.processes import run_code
 
@@ -84,6 +86,17 @@ def test_what_can_not_be_evaluated(name: str, cli: Cli, exported: Path) -> None:
     )
     done = cli("evaluate", name, "--split", "train", "--data", "x", exit_code=2)
     assert done.stderr.endswith("has its own test images; leave out --split\n")
+
+
+@pytest.mark.parametrize("command", ["summary", "feature-maps", "adopt -o x.h5"])
+def test_other_commands_say_what_they_take(command: str, cli: Cli) -> None:
+    assert set(READABLE) == EXPORTED_SUFFIXES
+    for name in ("net.onnx", "net.tflite"):
+        done = cli(*command.split(), name, exit_code=4)
+        assert done.stderr == (
+            f"error: {name}: a file for other programs, which only evaluate runs; give "
+            "the run folder or model file that it was exported from\n"
+        )
 
 
 def test_files_of_others_are_not_evaluated(cli: Cli, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from cnncli.commands.options import (
 )
 from cnncli.commands.started import backend_started, native_stderr_watched
 from cnncli.errors import GateError, OutputError, printable
-from cnncli.export.reading import is_exported
+from cnncli.modelfile.place import is_exported
 from cnncli.system.columns import aligned
 
 if TYPE_CHECKING:

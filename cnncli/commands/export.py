@@ -96,13 +96,13 @@ def export(
     from cnncli.modelfile.file import open_model
     from cnncli.system.files import replacing, write_new_files
 
-    wanted = FORMATS[format_name]
     if quantize and format_name != "tflite":
         raise click.UsageError("--quantize goes with --format tflite")
     if max_loss is not None and not quantize:
         raise click.UsageError("--max-loss goes with --quantize")
-    require(wanted, f"--format {format_name}")
+    wanted = FORMATS[format_name]
     _check_place(out, wanted, overwrite=overwrite)
+    require(wanted, f"--format {format_name}")
     opened = open_model(model)
     saved = in_32_bits(opened)
     check_memory_to_predict(saved, PREDICTION_BATCH)
@@ -145,8 +145,13 @@ def _check_loss(done: Exported, most: float | None) -> None:
 
 def _check_place(out: Path, wanted: Format, *, overwrite: bool) -> None:
     """Refuse a place that nothing may be written to."""
+    others = {each.suffix for each in FORMATS.values()} - {wanted.suffix}
+    message = ""
     if wanted.suffix and out.suffix != wanted.suffix:
         message = f"{str(out)!r} must end in {wanted.suffix}"
+    elif out.suffix in others - {""}:
+        message = f"{str(out)!r} will be a folder; leave out {out.suffix}"
+    if message:
         raise click.BadParameter(message, param_hint="'-o' / '--out'")
     if not os.path.lexists(out):
         return

@@ -96,6 +96,7 @@ def export(
         ExportError: The network can't be written in this format, or the file gives
             other probabilities than Keras.
     """
+    _check_size(saved, wanted)
     precision: Precision = "float32" if calibration is None else "int8"
     description = Description.of(
         saved, preprocessing=preprocessing, precision=precision
@@ -119,6 +120,18 @@ def export(
     )
     accuracies = (keras, own) if tried.are_real else None
     return Exported(description, tried, difference, accuracies)
+
+
+def _check_size(saved: ModelFile, wanted: Format) -> None:
+    stored = sum(
+        len(weight.values) for weights in saved.weights.values() for weight in weights
+    )
+    if wanted.most_bytes is not None and stored > wanted.most_bytes:
+        raise ExportError(
+            f"the network's weights take {stored:,} bytes, more than the "
+            f"{wanted.most_bytes:,} that a {wanted.suffix} file can hold; choose "
+            "another format"
+        )
 
 
 def _probabilities(

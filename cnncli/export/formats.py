@@ -64,9 +64,11 @@ class Format(Protocol):
         suffix: How the name of a file ends; empty for a folder.
         needs: The modules that aren't installed with this program, by package.
         extra: The extra of this program that installs them.
+        most_bytes: How many bytes of weights a file can hold, if there is a limit.
     """
 
     suffix: str
+    most_bytes: int | None
     needs: Mapping[str, str]
     extra: str
 

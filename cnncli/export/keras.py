@@ -19,6 +19,7 @@ class KerasFile:
     """See ``cnncli.export.formats.Format``."""
 
     suffix = ".keras"
+    most_bytes: int | None = None
     needs: Mapping[str, str] = {}
     extra = ""
 

@@ -24,6 +24,7 @@ class LiteRT:
     """See ``cnncli.export.formats.Format``."""
 
     suffix = ".tflite"
+    most_bytes: int | None = 2**31 - 2**20
     needs: Mapping[str, str] = {"ai-edge-litert": "ai_edge_litert"}
     extra = "litert"
 

@@ -21,6 +21,7 @@ class Onnx:
     """See ``cnncli.export.formats.Format``."""
 
     suffix = ".onnx"
+    most_bytes: int | None = 2**31 - 2**20
     needs: Mapping[str, str] = {"onnx": "onnx", "onnxruntime": "onnxruntime"}
     extra = "onnx"
 

@@ -28,12 +28,8 @@ class Readable(Format, Protocol):
         """
 
 
-_READABLE: dict[str, Readable] = {each.suffix: each for each in (LiteRT(), Onnx())}
-
-
-def is_exported(path: Path) -> bool:
-    """Return whether a path is one of a file that ``open_exported`` opens."""
-    return path.suffix.lower() in _READABLE
+READABLE: dict[str, Readable] = {each.suffix: each for each in (LiteRT(), Onnx())}
+"""The formats by how their files' names end; see ``is_exported``."""
 
 
 def open_exported(path: Path) -> ExportedNetwork:
@@ -46,7 +42,7 @@ def open_exported(path: Path) -> ExportedNetwork:
         ConfigError: The run time isn't installed.
         ModelFileError: The file can't be read, or this program didn't write it.
     """
-    readable = _READABLE[path.suffix.lower()]
+    readable = READABLE[path.suffix.lower()]
     require(readable, str(path))
 
     from cnncli.export.network import ExportedNetwork

@@ -23,6 +23,7 @@ class SavedModel:
     """See ``cnncli.export.formats.Format``."""
 
     suffix = ""
+    most_bytes: int | None = None
     needs: Mapping[str, str] = {}
     extra = ""
 

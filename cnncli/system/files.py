@@ -189,7 +189,10 @@ def _temporary(path: Path) -> Path:
 
 
 def _put_folder(folder: Path, path: Path) -> None:
-    """Flush a folder's files and rename it; a folder that is there goes first."""
+    """Flush a folder's files and rename it.
+
+    A folder that is there is put aside first, and for a moment none is.
+    """
     for found in folder.rglob("*"):
         _sync(found, os.O_RDONLY | os.O_DIRECTORY if found.is_dir() else os.O_RDWR)
     if not path.is_dir() or path.is_symlink():
