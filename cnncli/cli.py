@@ -16,6 +16,7 @@ from cnncli.commands.adopt import adopt
 from cnncli.commands.completion import completion
 from cnncli.commands.convolve import convolve
 from cnncli.commands.evaluate import evaluate
+from cnncli.commands.export import export
 from cnncli.commands.feature_maps import feature_maps
 from cnncli.commands.inspect import inspect
 from cnncli.commands.plot_model import plot_model
@@ -96,6 +97,7 @@ for command in (
     convolve,
     schema,
     completion,
+    export,
 ):
     cli.add_command(command)
 

@@ -73,6 +73,12 @@ class TrainingError(CnncliError):
     exit_code = 6
 
 
+class ExportError(CnncliError):
+    """A network can't be written in a format, or does something else there."""
+
+    exit_code = 6
+
+
 class DiedError(TrainingError):
     """The process that TensorFlow ran in was ended, by itself or by the system.
 

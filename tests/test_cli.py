@@ -63,6 +63,7 @@ def test_commands(cli: Cli) -> None:
         "completion",
         "convolve",
         "evaluate",
+        "export",
         "feature-maps",
         "inspect",
         "plot-model",

@@ -14,6 +14,7 @@ from benchmarks.report import speed_chart
 from benchmarks.targets import TRAINING
 from cnncli import errors
 from cnncli.cli import cli as group
+from cnncli.export.formats import FORMATS
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -64,6 +65,20 @@ def test_json_keys_of_evaluate_and_summary(finished: Path, cli: Cli) -> None:
 def test_json_keys_of_train(trained: tuple[Path, Result]) -> None:
     _, result = trained
     assert documented_keys("cnncli.train/1") == set(json.loads(result.stdout))
+
+
+def test_json_keys_of_export(finished: Path, cli: Cli) -> None:
+    command = ("export", str(finished), "--format", "onnx", "-o", "m.onnx", "--json")
+    report = json.loads(cli(*command).stdout)
+    assert documented_keys("cnncli.export/1") == set(report)
+    page = text_of("docs/export.md").split("## What a file says of itself")[1]
+    for key in report["description"]:
+        assert f"`{key}`" in page
+
+
+def test_every_export_format_has_a_section() -> None:
+    for name in FORMATS:
+        assert f"\n## {name}\n" in text_of("docs/export.md")
 
 
 def test_every_command_has_a_section() -> None:

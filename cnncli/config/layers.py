@@ -94,11 +94,13 @@ class Layer(Named):
         sees_whole_batch: Whether what it makes of an image depends on the others in the
             batch.
         works_in_place: Whether its output can take the place of its input in memory.
+        only_trains: Whether it leaves images as they are but in training.
     """
 
     takes: ClassVar[Literal["map", "vector", "either"]] = "map"
     sees_whole_batch: ClassVar[bool] = False
     works_in_place: ClassVar[bool] = False
+    only_trains: ClassVar[bool] = False
 
     name: Name | None = Field(
         None, description="its name; without one it is made of its type: conv2d, ..."
@@ -259,6 +261,7 @@ class Dropout(Layer):
     """Sets a random share of the values to zero while training."""
 
     takes = "either"
+    only_trains = True
 
     type: Literal["Dropout"] = "Dropout"
     rate: _Rate
@@ -266,6 +269,8 @@ class Dropout(Layer):
 
 class SpatialDropout2D(Layer):
     """Sets a random share of whole maps to zero while training."""
+
+    only_trains = True
 
     type: Literal["SpatialDropout2D"] = "SpatialDropout2D"
     rate: _Rate
@@ -306,6 +311,8 @@ class Rescaling(Layer):
 class RandomFlip(Layer):
     """Mirrors images at random while training."""
 
+    only_trains = True
+
     type: Literal["RandomFlip"] = "RandomFlip"
     mode: Literal["horizontal", "horizontal_and_vertical", "vertical"] = Field(
         "horizontal_and_vertical",
@@ -315,6 +322,8 @@ class RandomFlip(Layer):
 
 class RandomTransform(Layer):
     """A random turn, shift or zoom, with the ways to fill the border."""
+
+    only_trains = True
 
     fill_mode: Literal["constant", "nearest", "reflect", "wrap"] = Field(
         "reflect",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cnncli.data.dataset import SplitName, load_split
 from cnncli.data.sources import find_source, source_at
@@ -11,9 +11,38 @@ from cnncli.errors import DataError, DataNotFoundError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from cnncli.architecture import Shape
     from cnncli.data.images import Images
     from cnncli.data.source import DataInfo
     from cnncli.modelfile.file import ModelFile
+
+
+class TakesImages(Protocol):
+    """What images must fit."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The name of each class that it tells apart."""
+
+    @property
+    def image_shape(self) -> Shape:
+        """(height, width, channels)."""
+
+
+def load_images_at(place: Path, split: SplitName, model: TakesImages) -> Images:
+    """Read the images of a folder, or of those inside the package.
+
+    Args:
+        place: See ``source_at``.
+        split: All training images are taken for "train", else all test images.
+        model: What they must fit.
+
+    Raises:
+        DataError: The images can't be read, or are of another size than the model's.
+    """
+    data = source_at(place, model.class_names).describe()
+    _check_fit(model, data)
+    return data.source.load("train" if split == "train" else "test")
 
 
 def load_evaluation_images(
@@ -23,8 +52,8 @@ def load_evaluation_images(
 
     Args:
         saved: The model.
-        split: Which images of its own data set, if no folder is given.
-        folder: Another data set, whose test images are taken; see ``source_at``.
+        split: Which images of its own data set.
+        folder: Another data set; see ``load_images_at``.
 
     Returns:
         The images, and what to call them: the split, or "data" for a folder's.
@@ -34,9 +63,7 @@ def load_evaluation_images(
             changed since it was trained, or aren't known of an adopted model.
     """
     if folder is not None:
-        data = source_at(folder, saved.class_names).describe()
-        _check_fit(saved, data)
-        return data.source.load("test"), "data"
+        return load_images_at(folder, split, saved), "data"
     if "train" not in saved.fingerprints:
         _check_adopted(saved, split)
     data = _find_own_data(saved)
@@ -82,17 +109,17 @@ def _find_own_data(saved: ModelFile) -> DataInfo:
         ) from error
 
 
-def _check_fit(saved: ModelFile, data: DataInfo) -> None:
-    if data.image_shape != saved.image_shape:
+def _check_fit(model: TakesImages, data: DataInfo) -> None:
+    if data.image_shape != model.image_shape:
         wanted, found = (
             " x ".join(map(str, shape))
-            for shape in (saved.image_shape, data.image_shape)
+            for shape in (model.image_shape, data.image_shape)
         )
         raise DataError(
             f"{data.place}: the model takes {wanted} images, these are {found}"
         )
-    if len(data.class_names) != len(saved.class_names):
+    if len(data.class_names) != len(model.class_names):
         raise DataError(
-            f"{data.place}: the model tells {len(saved.class_names)} classes apart, "
+            f"{data.place}: the model tells {len(model.class_names)} classes apart, "
             f"the data set has {len(data.class_names)}"
         )
