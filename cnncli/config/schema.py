@@ -28,6 +28,7 @@ from cnncli.config.fields import (
 from cnncli.config.layers import AnyLayer, name_layers
 
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"]
+SplitMethod = Literal["head", "random", "stratified"]
 Metric = Literal["accuracy", "sparse_top_k_categorical_accuracy"]
 Monitor = Literal[
     "loss",
@@ -63,25 +64,35 @@ Source = Annotated[FashionMNIST | Idx, by_type, named]
 
 
 class Split(Section):
-    """Which images train the network and which validate it."""
+    """Which images train the network, which validate it and which test it."""
 
-    method: Literal["head", "random", "stratified"] = Field(
-        "head",
+    method: SplitMethod | None = Field(
+        None,
         description="`head`: the first images train, the next validate; `random`: "
-        "drawn by the seed; `stratified`: drawn so that each class keeps its share",
+        "drawn by the seed; `stratified`: drawn so that each class keeps its share; "
+        "without it, `head` for Fashion-MNIST and `stratified` for other data",
     )
-    train: CountOrShare = Field(
-        10_000,
-        description="training images: a count, or a share of the pool between 0 and 1",
+    train: CountOrShare | None = Field(
+        None,
+        description="training images: a count, or a share of the pool between 0 and 1; "
+        "without it, 10,000 of Fashion-MNIST and 0.8 of other data",
     )
-    validation: CountOrShare = Field(
-        6_000, description="validation images: a count, or a share between 0 and 1"
+    validation: CountOrShare | None = Field(
+        None,
+        description="validation images: a count, or a share between 0 and 1; without "
+        "it, 6,000 of Fashion-MNIST and 0.2 of other data",
     )
     validation_from: Literal["train", "test"] = Field(
         "train",
         description="`train`: out of the training pool, disjoint from the training "
         "images; `test`: the first test images, as in the course text (then "
         "validation and test overlap)",
+    )
+    test: CountOrShare | None = Field(
+        None,
+        description="test images of a data set that has none of its own: a count, or a "
+        "share of all images, drawn by the seed so that each class keeps its share; "
+        "what is left is the training pool; without it, 0.2",
     )
 
 

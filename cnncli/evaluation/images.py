@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncli.data.dataset import SplitName, load_split
+from cnncli.data.dataset import SplitName, load_for_testing, load_split
 from cnncli.data.sources import find_source, source_at
 from cnncli.errors import DataError, DataNotFoundError
 
@@ -36,12 +36,17 @@ def load_evaluation_images(
     if folder is not None:
         data = source_at(folder, saved.class_names).describe()
         _check_fit(saved, data)
-        return data.source.load("test"), "data"
-    if "train" not in saved.fingerprints:
+        return _all_for_testing(saved, data), "data"
+    is_adopted = "train" not in saved.fingerprints
+    if is_adopted:
         _check_adopted(saved, split)
     data = _find_own_data(saved)
     _check_fit(saved, data)
-    images, fingerprints = load_split(saved.config, data, split)
+    if is_adopted:
+        images = load_for_testing(data)
+        fingerprints = {"test": images.digest()}
+    else:
+        images, fingerprints = load_split(saved.config, data, split)
     for pool, fingerprint in fingerprints.items():
         if fingerprint != saved.fingerprints.get(pool):
             raise DataError(
@@ -49,6 +54,21 @@ def load_evaluation_images(
                 "that the model was trained with; name other data with --data"
             )
     return images, split
+
+
+def _all_for_testing(saved: ModelFile, data: DataInfo) -> Images:
+    """Read another data set's test images, or all if it sets none apart.
+
+    Raises:
+        DataError: They can't be read, or the model was trained on some of them.
+    """
+    images = load_for_testing(data)
+    if not data.num_test and images.digest() == saved.fingerprints.get("train"):
+        raise DataError(
+            f"{data.place}: the model was trained on most of these images; leave out "
+            "--data to take those that were set apart to test it"
+        )
+    return images
 
 
 def _check_adopted(saved: ModelFile, split: SplitName) -> None:
