@@ -154,7 +154,10 @@ def test_test_images_depend_on_the_seed_alone() -> None:
     data = Whole((0, 1, 2) * 30).describe()
 
     def taken(split: dict[str, Any], seed: int) -> list[int]:
-        return load_splits(config(split, seed), data).test.indices.tolist()
+        indices: list[int] = load_splits(
+            config(split, seed), data
+        ).test.indices.tolist()
+        return indices
 
     usual = taken({}, 1)
     assert usual == taken({"method": "head", "train": 9, "validation": 9}, 1)

@@ -6,7 +6,7 @@ experiment's. The config reference in docs/config.md is made from the descriptio
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -39,7 +39,26 @@ Monitor = Literal[
 ]
 
 
-class FashionMNIST(Named):
+Classes = Annotated[tuple[Text, ...], unique, entries(2, 256)]
+
+_CLASSES_OR_LABELS = (
+    "name of each class, in the order of the labels; without it the labels themselves, "
+    "sorted"
+)
+
+
+class Located(Named):
+    """A data set that lies somewhere.
+
+    Attributes:
+        place: What the path leads to, for messages.
+    """
+
+    place: ClassVar[str] = "FOLDER"
+    path: Text | None
+
+
+class FashionMNIST(Located):
     """Fashion-MNIST: 28 x 28 grey images of clothing in ten classes."""
 
     type: Literal["fashion-mnist"] = "fashion-mnist"
@@ -50,17 +69,44 @@ class FashionMNIST(Named):
     )
 
 
-class Idx(Named):
+class Idx(Located):
     """A folder with four IDX files named like those of MNIST."""
 
     type: Literal["idx"] = "idx"
     path: Text = Field(description="folder with the four files, plain or gzipped")
-    classes: Annotated[tuple[Text, ...], unique, entries(2, 256)] = Field(
+    classes: Classes = Field(
         description="name of each class, in the order of the labels"
     )
 
 
-Source = Annotated[FashionMNIST | Idx, by_type, named]
+class NpzKeys(Section):
+    """What the arrays of a .npz file are called."""
+
+    x_train: Text | None = Field(
+        None, description="images; without it `x_train`, or else `x`"
+    )
+    y_train: Text | None = Field(
+        None, description="labels; without it `y_train`, or else `y`"
+    )
+    x_test: Text | None = Field(
+        None, description="test images; without it `x_test`, if it is there"
+    )
+    y_test: Text | None = Field(
+        None, description="test labels; without it `y_test`, if it is there"
+    )
+
+
+class Npz(Located):
+    """A .npz file of NumPy's, with images and labels."""
+
+    place: ClassVar[str] = "FILE"
+    type: Literal["npz"] = "npz"
+    path: Text = Field(description="the file")
+    classes: Classes | None = Field(None, description=_CLASSES_OR_LABELS)
+    keys: NpzKeys = Field(NpzKeys(), description="names of the arrays")
+
+
+Source = Annotated[FashionMNIST | Idx | Npz, by_type, named]
 
 
 class Split(Section):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnncli.config.schema import FashionMNIST, Idx
+from cnncli.config.schema import FashionMNIST, Idx, Npz
 from cnncli.data.formats.idx_folder import IdxFolder
+from cnncli.data.formats.npz_file import NpzFile
 from cnncli.errors import DataError
 
 if TYPE_CHECKING:
@@ -80,8 +81,13 @@ def _idx(config: Idx) -> Source:
     return IdxFolder(expanded(config.path), config.classes)
 
 
+def _npz(config: Npz) -> Source:
+    return NpzFile(expanded(config.path), config.classes, config.keys)
+
+
 SOURCES: dict[type, Callable[[Any], Source]] = {
     FashionMNIST: _fashion_mnist,
     Idx: _idx,
+    Npz: _npz,
 }
 """What makes the data source of each type of ``data.source`` in a config."""

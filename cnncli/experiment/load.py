@@ -110,7 +110,7 @@ def _find_data(source: Source) -> DataInfo:
         key = f"data.source.{source.type}.path"
         raise DataError(
             f"{error}; {key} says where it is: change that in the config, or with "
-            f"--set {key}=FOLDER"
+            f"--set {key}={source.place}"
         ) from error
 
 
