@@ -166,6 +166,19 @@ def _factor(value: Any) -> Any:
     )
 
 
+def _image_shape(value: Any) -> Any:
+    """Turn ``[height, width]`` into ``[height, width, 1]``."""
+    if isinstance(value, tuple) and all(_is_whole(size) and size > 0 for size in value):
+        if len(value) == 2:
+            return (*value, 1)
+        if len(value) == 3 and value[2] in (1, 3):
+            return value
+    raise _refusal(
+        "must be [height, width] or [height, width, channels], with 1 or 3 channels, "
+        f"got {describe(value)}"
+    )
+
+
 def _margins(value: Any) -> Any:
     """Turn ``P``, ``[rows, columns]`` into ``[[top, bottom], [left, right]]``."""
     sides = (value, value) if _is_whole(value) else value
@@ -184,6 +197,7 @@ PositiveFloat = Annotated[float, Field(gt=0)]
 NotNegativeFloat = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Size = Annotated[tuple[Positive, Positive], BeforeValidator(_pair)]
+ImageShape = Annotated[tuple[int, int, int], BeforeValidator(_image_shape)]
 CountOrShare = Annotated[int | float, BeforeValidator(_count_or_share)]
 Factor = Annotated[float | tuple[float, float], BeforeValidator(_factor)]
 _Margin = Annotated[int, Field(ge=0, le=10_000)]

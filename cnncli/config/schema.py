@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field
 from cnncli.config.fields import (
     CountOrShare,
     Fraction,
+    ImageShape,
     Name,
     Named,
     NotNegativeFloat,
@@ -106,7 +107,34 @@ class Npz(Located):
     keys: NpzKeys = Field(NpzKeys(), description="names of the arrays")
 
 
-Source = Annotated[FashionMNIST | Idx | Npz, by_type, named]
+class Csv(Located):
+    """CSV files that have an image in each row: its label and its pixels."""
+
+    place: ClassVar[str] = "PATH"
+    type: Literal["csv"] = "csv"
+    path: Text = Field(
+        description="a file, plain or gzipped, or a folder with one that has `train` "
+        "in its name and perhaps one that has `test`"
+    )
+    classes: Classes | None = Field(None, description=_CLASSES_OR_LABELS)
+    header: bool | None = Field(
+        None,
+        description="whether the first row names the columns; without it, that is told "
+        "from what stands there",
+    )
+    label: Text | None = Field(
+        None,
+        description="name of the column with the labels; without it `label` or the "
+        "like, or the first column of a file without a header",
+    )
+    image_shape: ImageShape | None = Field(
+        None,
+        description="[height, width] or [height, width, channels]; without it, images "
+        "are square and grey",
+    )
+
+
+Source = Annotated[FashionMNIST | Idx | Npz | Csv, by_type, named]
 
 
 class Split(Section):

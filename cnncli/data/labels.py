@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from cnncli.config.problems import quoted, suggestion
 from cnncli.config.schema import Idx
@@ -64,7 +65,7 @@ def classes_of(pools: Sequence[Labels], given: tuple[str, ...] | None) -> Classe
     """
     pools = _unified(pools)
     names, note = (given, None) if given else _found(pools[0])
-    numbers = read_all(*(lambda pool=pool: _numbers(pool, names) for pool in pools))
+    numbers = read_all(*(partial(_numbers, pool, names) for pool in pools))
     return Classes(names, tuple(numbers), note)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnncli.config.schema import FashionMNIST, Idx, Npz
+from cnncli.config.schema import Csv, FashionMNIST, Idx, Npz
+from cnncli.data.formats.csv_file import CsvFile
 from cnncli.data.formats.idx_folder import IdxFolder
 from cnncli.data.formats.npz_file import NpzFile
 from cnncli.errors import DataError
@@ -85,9 +86,14 @@ def _npz(config: Npz) -> Source:
     return NpzFile(expanded(config.path), config.classes, config.keys)
 
 
+def _csv(config: Csv) -> Source:
+    return CsvFile(expanded(config.path), config)
+
+
 SOURCES: dict[type, Callable[[Any], Source]] = {
     FashionMNIST: _fashion_mnist,
     Idx: _idx,
     Npz: _npz,
+    Csv: _csv,
 }
 """What makes the data source of each type of ``data.source`` in a config."""

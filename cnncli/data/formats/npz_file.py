@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -60,7 +61,7 @@ class NpzFile:
         headers = read_headers(self.path)
         pools = self._find(headers)
         shapes = read_all(
-            *(lambda pool=pool: self._shape(headers, pool) for pool in pools.values())
+            *(partial(self._shape, headers, arrays) for arrays in pools.values())
         )
         if shapes[0][1:] != shapes[-1][1:]:
             raise DataError(
@@ -168,10 +169,7 @@ class NpzFile:
 
     def _read_classes(self, pools: dict[Pool, Arrays]) -> Classes:
         labels = read_all(
-            *(
-                lambda name=arrays.labels: self._labels(name)
-                for arrays in pools.values()
-            )
+            *(partial(self._labels, arrays.labels) for arrays in pools.values())
         )
         return classes_of(labels, self.class_names)
 
