@@ -146,9 +146,9 @@ def _load_image(
     from cnncli.evaluation.images import load_evaluation_images
 
     if path is not None:
-        pixels, notes = read_picture(path, saved.image_shape)
-        for note in notes:
-            say(f"note: {note}")
+        pixels, changes = read_picture(path, saved.image_shape)
+        for change in changes:
+            say(f"note: {path} was {change}")
         return pixels, path.name, None
     images, _ = load_evaluation_images(saved, "test", data)
     if index >= len(images):
