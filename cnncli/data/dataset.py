@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cnncli.config.schema import Divide
+from cnncli.data.brightness import Brightness
 from cnncli.data.counts import resolve_count
 from cnncli.data.normalization import Normalization
 from cnncli.data.splits import indices_digest, split_indices
@@ -36,6 +37,7 @@ class Splits:
         normalization: The map of the pixels of all three.
         fingerprints: Digest of each whole pool, by "train" and "test".
         indices_digest: Digest of the training and the validation images' indices.
+        brightness: How light the training images are.
     """
 
     train: Images
@@ -44,6 +46,7 @@ class Splits:
     normalization: Normalization
     fingerprints: dict[str, str]
     indices_digest: str
+    brightness: Brightness
 
     def describe(self) -> dict[str, Any]:
         """Return the manifest's account of the images."""
@@ -53,6 +56,7 @@ class Splits:
             "validation_images": len(self.validation),
             "test_images": len(self.test),
             "split_digest": self.indices_digest,
+            "brightness": self.brightness.to_dict(),
         }
 
 
@@ -89,6 +93,7 @@ def load_splits(config: Config, data: DataInfo) -> Splits:
         normalization,
         {"train": pool.digest(), "test": test.digest()},
         indices_digest(train.indices, validation.indices),
+        Brightness.of(train.pixels),
     )
 
 
