@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from cnncli.data.audit import suspicions
+from cnncli.data.brightness import Brightness
 from cnncli.data.dataset import Splits
 from cnncli.data.images import Images
 from cnncli.data.normalization import Normalization
@@ -35,7 +36,8 @@ def images(first: int, labels: list[int], start: int = 0) -> Images:
 
 
 def splits(train: Images, validation: Images, test: Images) -> Splits:
-    return Splits(train, validation, test, Normalization.divide_by(255, 1), {}, "")
+    scale = Normalization.divide_by(255, 1)
+    return Splits(train, validation, test, scale, {}, "", Brightness.of(train.pixels))
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,7 @@ def adopt(
       cnncli adopt model.keras --data fashion-mnist -o adopted.h5
     """
     from cnncli.architecture.batches import PREDICTION_BATCH
+    from cnncli.data.brightness import Brightness
     from cnncli.data.normalization import Normalization
     from cnncli.evaluation.images import load_evaluation_images
     from cnncli.evaluation.scales import try_scales
@@ -121,7 +122,11 @@ def adopt(
     with backend_started(saved.config) as backend:
         if data is not None:
             images, _ = load_evaluation_images(saved, "test", data)
-            saved = replace(saved, fingerprints={"test": images.digest()})
+            saved = replace(
+                saved,
+                fingerprints={"test": images.digest()},
+                brightness=Brightness.of(images.pixels),
+            )
             scales = usual if said is None else [said, *usual]
             trials = try_scales(backend, saved, images, [*dict.fromkeys(scales)])
         if said is None:

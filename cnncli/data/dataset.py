@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from cnncli.config.schema import Divide
+from cnncli.data.brightness import Brightness
 from cnncli.data.images import Images
 from cnncli.data.normalization import Normalization
 from cnncli.data.plan import plan_split
@@ -37,6 +38,7 @@ class Splits:
         normalization: The map of the pixels of all three.
         fingerprints: Digest of each whole pool, by "train" and "test".
         indices_digest: Digest of the training and the validation images' indices.
+        brightness: How light the training images are.
     """
 
     train: Images
@@ -45,6 +47,7 @@ class Splits:
     normalization: Normalization
     fingerprints: dict[str, str]
     indices_digest: str
+    brightness: Brightness
 
     def describe(self) -> dict[str, Any]:
         """Return the manifest's account of the images."""
@@ -54,6 +57,7 @@ class Splits:
             "validation_images": len(self.validation),
             "test_images": len(self.test),
             "split_digest": self.indices_digest,
+            "brightness": self.brightness.to_dict(),
         }
 
 
@@ -94,6 +98,7 @@ def load_splits(config: Config, data: DataInfo) -> Splits:
             for name, images in zip(_pools(data), pools, strict=True)
         },
         indices_digest(train.indices, validation.indices, *taken),
+        Brightness.of(train.pixels),
     )
 
 
