@@ -32,7 +32,7 @@ def test_fashion_mnist_and_its_inverse() -> None:
     source = find_source(FashionMNIST())
     trained = Brightness.of(source.load("train").pixels)
     assert (trained.border, trained.mean) == pytest.approx((12.396, 72.937), abs=1e-3)
-    images = source.load("test").pixels
+    images = np.asarray(source.load("test").pixels)
     assert trained.inverted(images).sum() == 0
     assert trained.inverted(255 - images).sum() == 9997
 

@@ -51,7 +51,7 @@ def check(notes: str, shape: tuple[int, ...] = (2, 2, 1), **asked: Any) -> None:
     assert data.notes[0] == f"d.csv: {notes}"
     images = source.load("train")
     assert images.pixels.shape == (6, *shape)
-    assert np.array_equal(images.pixels.reshape(6, 4), X)
+    assert np.array_equal(np.asarray(images.pixels).reshape(6, 4), X)
     assert images.labels.tolist() == Y.tolist()
     assert images.indices.tolist() == list(range(6))
 
@@ -230,7 +230,7 @@ def test_labels_become_classes(
     assert source.describe().class_names == names
     images = source.load("train")
     assert images.labels.tolist() == numbers
-    assert np.array_equal(images.pixels.reshape(6, 4), X)
+    assert np.array_equal(np.asarray(images.pixels).reshape(6, 4), X)
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_more_rows_than_are_parsed_at_once_are_read() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (2_500, 4), np.uint8)
     save(pd.DataFrame(pixels).assign(label=np.arange(2_500) % 2))
     images = find_source(Csv(path="d.csv")).load("train")
-    assert np.array_equal(images.pixels.reshape(-1, 4), pixels)
+    assert np.array_equal(np.asarray(images.pixels).reshape(-1, 4), pixels)
 
 
 @pytest.mark.parametrize(

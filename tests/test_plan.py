@@ -130,7 +130,7 @@ def test_a_whole_is_dealt_without_overlap_or_rest(
     assert sorted(together) == list(range(data.num_train))
     for part in parts:
         # The indices are those of the file.
-        assert part.pixels.ravel().tolist() == part.indices.tolist()
+        assert np.asarray(part.pixels).ravel().tolist() == part.indices.tolist()
     for name, part in zip(("train", "validation", "test"), parts, strict=True):
         alone, fingerprints = load_split(asked, data, name)  # type: ignore[arg-type]
         assert np.array_equal(alone.indices, part.indices)

@@ -281,7 +281,7 @@ def _image(asked: ExerciseOptions, planned: Plan) -> Array:
         from cnncli.data.sources import find_source
 
         images = find_source(FashionMNIST()).load("test")
-        pixels = images.pixels[_test_image(asked.test_image, len(images)), ..., 0]
+        pixels = images.pixels[_test_image(asked.test_image, len(images))][..., 0]
         return as_arrays([pixels])[0]
     if planned.image is not None:
         return as_arrays([planned.image])[0]

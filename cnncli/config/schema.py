@@ -20,6 +20,7 @@ from cnncli.config.fields import (
     Positive,
     PositiveFloat,
     Section,
+    Size,
     Text,
     by_type,
     entries,
@@ -134,7 +135,35 @@ class Csv(Located):
     )
 
 
-Source = Annotated[FashionMNIST | Idx | Npz | Csv, by_type, named]
+class Folder(Located):
+    """Picture files, in a folder for each class.
+
+    These folders may lie in folders train, validation and test.
+    """
+
+    type: Literal["folder"] = "folder"
+    path: Text = Field(description="the folder with all of them")
+    classes: Classes | None = Field(
+        None,
+        description="name of each class, which is that of its folder; without it, all "
+        "folders are classes, sorted by name",
+    )
+    image_size: Size | None = Field(
+        None,
+        description="[height, width] that pictures are brought to; without it, all "
+        "must have the size of the first",
+    )
+    fit: Literal["stretch", "pad", "crop"] = Field(
+        "stretch",
+        description="how: `stretch` each side by itself, `pad` with black bars, or "
+        "`crop` what is too much",
+    )
+    color_mode: Literal["grayscale", "rgb"] = Field(
+        "rgb", description="whether images have one channel or three"
+    )
+
+
+Source = Annotated[FashionMNIST | Idx | Npz | Csv | Folder, by_type, named]
 
 
 class Split(Section):

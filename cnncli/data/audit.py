@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cnncli.data.images import blocks
 from cnncli.data.splits import count_duplicates
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def suspicions(splits: Splits, class_names: tuple[str, ...]) -> Iterator[str]:
             is_sorted = name in taken and _are_sorted(*taken[name])
             reason = _SORTED if is_sorted else ""
             yield f"no {name} image is of the class {_listed(absent)}{reason}"
-    if splits.train.pixels.max() <= 1:
+    if max(block.max() for block in blocks(splits.train.pixels)) <= 1:
         yield (
             "no pixel of a training image is above 1; values from 0, black, to 255, "
             "white, are expected"

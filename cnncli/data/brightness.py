@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from cnncli.data.images import blocks
 from cnncli.errors import ModelFileError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from cnncli.data.images import Pixels
 
 _CLEARLY = 64
 """How much nearer a border must come when it is inverted. Of the 10,000 test images of
@@ -30,19 +33,19 @@ class Brightness:
     mean: float
 
     @classmethod
-    def of(cls, images: NDArray[np.uint8]) -> Self:
+    def of(cls, images: Pixels) -> Self:
         """Measure images.
 
         Args:
             images: (n, height, width, channels).
         """
-        border = images[:, _border_of(images)]
-        return cls(
-            *(
-                int(values.sum(dtype=np.int64)) / values.size
-                for values in (border, images)
-            )
-        )
+        border = _border_of(images)
+        sums = np.zeros(2, np.int64)
+        for block in blocks(images):
+            sums += [values.sum(dtype=np.int64) for values in (block[:, border], block)]
+        height, width, channels = images.shape[1:]
+        sizes = len(images) * channels * np.array([border.sum(), height * width])
+        return cls(*(sums / sizes).tolist())
 
     @classmethod
     def from_dict(cls, stored: object) -> Self:
@@ -85,7 +88,7 @@ class Brightness:
         return seeming
 
 
-def _border_of(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def _border_of(images: Pixels) -> NDArray[np.bool_]:
     """Return where the outermost rows and columns are, (height, width)."""
     border = np.ones(images.shape[1:3], bool)
     border[1:-1, 1:-1] = False

@@ -39,6 +39,7 @@ _DONE: dict[Fit, str] = {
     "crop": "resized and cropped",
 }
 _TURNED = range(2, 9)
+_ON_ITS_SIDE = range(5, 9)
 
 
 class Picture(NamedTuple):
@@ -55,13 +56,26 @@ class Picture(NamedTuple):
     changes: list[str]
 
 
-def read_picture(path: Path, shape: tuple[int, ...], fit: Fit = "stretch") -> Picture:
+def picture_size(path: Path) -> tuple[int, int]:
+    """Return the height and the width of a picture, upright, without decoding it.
+
+    The arguments and errors are those of ``read_picture``.
+    """
+    with _refusing(str(path)):
+        opened = Image.open(io.BytesIO(_read(path)), formats=FORMATS)
+        turned = opened.getexif().get(ExifTags.Base.Orientation) in _ON_ITS_SIDE
+        return opened.size if turned else opened.size[::-1]
+
+
+def read_picture(
+    path: Path, shape: tuple[int, ...], fit: Fit | None = "stretch"
+) -> Picture:
     """Read a picture file as a model takes images; see ``decode_picture``.
 
     Args:
         path: A file in one of ``FORMATS``, perhaps compressed with gzip.
         shape: (height, width, channels) that the model takes.
-        fit: How it is brought to that size.
+        fit: How it is brought to that size; None if it must have it.
 
     Raises:
         DataError: The file can't be read, or ``decode_picture`` refuses what is in it.
@@ -73,7 +87,7 @@ def decode_picture(
     content: bytes | bytearray,
     name: str,
     shape: tuple[int, ...],
-    fit: Fit = "stretch",
+    fit: Fit | None = "stretch",
 ) -> Picture:
     """Decode a picture as a model takes images.
 
@@ -88,11 +102,17 @@ def decode_picture(
         fit: How it is brought to that size.
 
     Raises:
-        DataError: It isn't such a picture, is damaged, or is too large.
+        DataError: It isn't such a picture, is damaged, is too large, or isn't of the
+            size that it must have.
     """
     height, width, channels = shape
     image, changes = _decode(content, name, "L" if channels == 1 else "RGB")
     if image.size != (width, height):
+        if fit is None:
+            raise DataError(
+                f"{name}: expected {width} x {height} pixels, found {image.width} x "
+                f"{image.height}"
+            )
         image = _resized(image, (width, height), fit)
         changes.append(f"{_DONE[fit]} to {width} x {height} pixels")
     return Picture(np.asarray(image, np.uint8).reshape(shape), changes)

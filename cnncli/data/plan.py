@@ -86,14 +86,26 @@ class SplitPlan:
 def plan_split(config: Data, data: DataInfo) -> SplitPlan:
     """Fill in what a config leaves open of the split.
 
-    Defaults are those of the documented experiment where its data is used; elsewhere
-    they are shares, or what is left of the pool where that is less.
+    Defaults are those of the documented experiment where its data is used, and what is
+    set apart for validation where something is; elsewhere they are shares, or what is
+    left of the pool where that is less.
 
     Args:
         config: What is said of the data.
         data: The data set's sizes.
     """
     split = config.split
+    said = (split.method, split.train, split.validation, split.validation_from)
+    if data.num_validation and said == (None, None, None, "train"):
+        return SplitPlan(
+            "head",
+            data.num_train - data.num_validation,
+            data.num_validation,
+            "train",
+            None,
+            data.num_train,
+            data.num_test,
+        )
     test = None if data.num_test else split.test or _TEST
     num_test = data.num_test or resolve_count(test or 0, data.num_train)
     pool = data.num_train - (0 if data.num_test else num_test)

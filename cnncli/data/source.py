@@ -45,6 +45,8 @@ class DataInfo:
         image_shape: (height, width, channels) of every image.
         num_train: Images that the splits are taken from.
         num_test: Test images; 0 if they are to be taken out of the others.
+        num_validation: How many of those that the splits are taken from are set apart
+            for validation: the last.
         notes: What was found out about the files that could have been otherwise.
     """
 
@@ -55,4 +57,5 @@ class DataInfo:
     image_shape: Shape
     num_train: int
     num_test: int
+    num_validation: int = 0
     notes: tuple[str, ...] = ()

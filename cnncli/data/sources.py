@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnncli.config.schema import Csv, FashionMNIST, Idx, Npz
+from cnncli.config.schema import Csv, FashionMNIST, Folder, Idx, Npz
 from cnncli.data.formats.csv_file import CsvFile
 from cnncli.data.formats.idx_folder import IdxFolder
 from cnncli.data.formats.npz_file import NpzFile
+from cnncli.data.formats.picture_folder import PictureFolder
 from cnncli.errors import DataError
 
 if TYPE_CHECKING:
@@ -86,6 +87,10 @@ def _npz(config: Npz) -> Source:
     return NpzFile(expanded(config.path), config.classes, config.keys)
 
 
+def _folder(config: Folder) -> Source:
+    return PictureFolder(expanded(config.path), config)
+
+
 def _csv(config: Csv) -> Source:
     return CsvFile(expanded(config.path), config)
 
@@ -95,5 +100,6 @@ SOURCES: dict[type, Callable[[Any], Source]] = {
     Idx: _idx,
     Npz: _npz,
     Csv: _csv,
+    Folder: _folder,
 }
 """What makes the data source of each type of ``data.source`` in a config."""

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnncli.config import schema
 from cnncli.data.counts import resolve_count
+from cnncli.data.images import blocks
 from cnncli.errors import DataError
+
+if TYPE_CHECKING:
+    from cnncli.data.images import Pixels
 
 SplitMethod = schema.SplitMethod
 Indices = NDArray[np.int64]
@@ -95,15 +100,22 @@ def indices_digest(*index_arrays: Indices) -> str:
     return digest.hexdigest()
 
 
-def count_duplicates(images_a: NDArray[np.uint8], images_b: NDArray[np.uint8]) -> int:
+def count_duplicates(images_a: Pixels, images_b: Pixels) -> int:
     """Count the images of ``images_b`` that occur, byte for byte, in ``images_a``.
 
     Args:
         images_a: (n, height, width, channels).
         images_b: (m, height, width, channels).
     """
-    wanted = Counter(image.tobytes() for image in images_b)
-    return sum(wanted.pop(image.tobytes(), 0) for image in images_a)
+    wanted: Counter[bytes] = Counter(_image_digests(images_b))
+    return sum(wanted.pop(digest, 0) for digest in _image_digests(images_a))
+
+
+def _image_digests(pixels: Pixels) -> Iterator[bytes]:
+    """Yield what tells images apart, so that they needn't all be in memory."""
+    for block in blocks(pixels):
+        for image in block:
+            yield hashlib.blake2b(image.tobytes(), digest_size=16).digest()
 
 
 def _shuffled(count: int, seed: int, stream: int) -> Indices:
