@@ -134,7 +134,34 @@ class Csv(Located):
     )
 
 
-Source = Annotated[FashionMNIST | Idx | Npz | Csv, by_type, named]
+class Parquet(Located):
+    """Parquet files with pictures and labels, as the Hugging Face hub has them."""
+
+    place: ClassVar[str] = "PATH"
+    type: Literal["parquet"] = "parquet"
+    path: Text = Field(
+        description="a file, a pattern such as `data/*.parquet`, or a folder with "
+        "files that have `train` and perhaps `test` in their names; needs pyarrow"
+    )
+    classes: Classes | None = Field(
+        None,
+        description="name of each class, in the order of the labels; without it those "
+        "in the files, or the labels themselves, sorted",
+    )
+    image: Text | None = Field(
+        None, description="name of the column with the pictures, if there are several"
+    )
+    label: Text | None = Field(
+        None, description="name of the column with the labels, if that isn't clear"
+    )
+    image_shape: ImageShape | None = Field(
+        None,
+        description="[height, width] or [height, width, channels] that pictures are "
+        "brought to; without it, all must be as large as the first",
+    )
+
+
+Source = Annotated[FashionMNIST | Idx | Npz | Csv | Parquet, by_type, named]
 
 
 class Split(Section):

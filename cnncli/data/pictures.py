@@ -39,6 +39,7 @@ _DONE: dict[Fit, str] = {
     "crop": "resized and cropped",
 }
 _TURNED = range(2, 9)
+_ON_ITS_SIDE = range(5, 9)
 
 
 class Picture(NamedTuple):
@@ -169,3 +170,17 @@ def _resized(image: Image.Image, size: tuple[int, int], fit: Fit) -> Image.Image
     padded = Image.new(image.mode, size)
     padded.paste(inner, ((size[0] - width) // 2, (size[1] - height) // 2))
     return padded
+
+
+def picture_shape(content: bytes | bytearray, name: str) -> tuple[int, int, int]:
+    """Return (height, width, channels) of a picture as it stands upright; 1 is grey.
+
+    The arguments and errors are those of ``decode_picture``.
+    """
+    with _refusing(name):
+        opened = Image.open(io.BytesIO(content), formats=FORMATS)
+        width, height = opened.size
+        if opened.getexif().get(ExifTags.Base.Orientation) in _ON_ITS_SIDE:
+            width, height = height, width
+        is_grey = opened.mode in ("1", "L", "LA", "F") or opened.mode.startswith("I")
+    return height, width, 1 if is_grey else 3

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnncli.config.schema import Csv, FashionMNIST, Idx, Npz
+from cnncli.config.schema import Csv, FashionMNIST, Idx, Npz, Parquet
 from cnncli.data.formats.csv_file import CsvFile
 from cnncli.data.formats.idx_folder import IdxFolder
 from cnncli.data.formats.npz_file import NpzFile
+from cnncli.data.formats.parquet_files import ParquetFiles
 from cnncli.errors import DataError
 
 if TYPE_CHECKING:
@@ -90,10 +91,15 @@ def _csv(config: Csv) -> Source:
     return CsvFile(expanded(config.path), config)
 
 
+def _parquet(config: Parquet) -> Source:
+    return ParquetFiles(expanded(config.path), config)
+
+
 SOURCES: dict[type, Callable[[Any], Source]] = {
     FashionMNIST: _fashion_mnist,
     Idx: _idx,
     Npz: _npz,
     Csv: _csv,
+    Parquet: _parquet,
 }
 """What makes the data source of each type of ``data.source`` in a config."""
