@@ -42,10 +42,20 @@ Monitor = Literal[
 
 Classes = Annotated[tuple[Text, ...], unique, entries(2, 256)]
 
+Transpose = Annotated[
+    bool,
+    Field(description="whether to exchange rows and columns of images, as for EMNIST"),
+]
+
 _CLASSES_OR_LABELS = (
     "name of each class, in the order of the labels; without it the labels themselves, "
     "sorted"
 )
+
+
+def _package_folder(path: str) -> str:
+    """Return where Debian puts Fashion-MNIST, if that is meant."""
+    return "/usr/share/datasets/fashion-mnist" if path == "debian" else path
 
 
 class Located(Named):
@@ -63,10 +73,11 @@ class FashionMNIST(Located):
     """Fashion-MNIST: 28 x 28 grey images of clothing in ten classes."""
 
     type: Literal["fashion-mnist"] = "fashion-mnist"
-    path: Text | None = Field(
+    path: Annotated[Text, AfterValidator(_package_folder)] | None = Field(
         None,
-        description="folder with the four full IDX files, plain or gzipped; without "
-        "it the images inside the package: 16,000 to train on, 10,000 to test",
+        description="folder with the four full IDX files, plain or gzipped, or "
+        "`debian` for that of Debian's package dataset-fashion-mnist; without it the "
+        "images inside this package: 16,000 to train on, 10,000 to test",
     )
 
 
@@ -78,6 +89,7 @@ class Idx(Located):
     classes: Classes = Field(
         description="name of each class, in the order of the labels"
     )
+    transpose: Transpose = False
 
 
 class NpzKeys(Section):
@@ -105,6 +117,7 @@ class Npz(Located):
     path: Text = Field(description="the file")
     classes: Classes | None = Field(None, description=_CLASSES_OR_LABELS)
     keys: NpzKeys = Field(NpzKeys(), description="names of the arrays")
+    transpose: Transpose = False
 
 
 class Csv(Located):
@@ -129,9 +142,10 @@ class Csv(Located):
     )
     image_shape: ImageShape | None = Field(
         None,
-        description="[height, width] or [height, width, channels]; without it, images "
-        "are square and grey",
+        description="[height, width] or [height, width, channels], as they are stored; "
+        "without it, images are square and grey",
     )
+    transpose: Transpose = False
 
 
 class Parquet(Located):
