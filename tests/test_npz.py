@@ -89,6 +89,7 @@ def test_arrays_of_other_names_are_found_with_keys() -> None:
         (["7", "x", "7", "7", "x", "x"], None, ("7", "x"), [0, 1, 0, 0, 1, 1]),
         ([2, 1, 1, 2, 1, 1], ("1", "2"), ("1", "2"), [1, 0, 0, 1, 0, 0]),
         ([1.0, 0.0] * 3, ("no", "yes"), ("no", "yes"), [1, 0] * 3),
+        (["00", "01"] * 3, ("01", "00"), ("01", "00"), [1, 0] * 3),
         ([True, False] * 3, None, ("0", "1"), [1, 0] * 3),
         (["Größe", "画像"] * 3, None, ("Größe", "画像"), [0, 1] * 3),
     ],
@@ -263,8 +264,8 @@ def test_nan_is_refused() -> None:
         ),
         (
             {"x": X, "y": np.array(["a", "b", "c\n"] * 2)},
-            "d.npz: y: a label must be one line without control characters, got "
-            "'c\\n'",
+            "d.npz: y: the names of classes must be one line without control "
+            "characters, got 'c\\n'",
         ),
         (
             {"x_train": X, "y_train": Y, "x_test": X, "y_test": Y + 1},

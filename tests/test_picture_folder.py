@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 CONFIG = """\
 data:
-  source: {folder: {path: data, color_mode: grayscale}}
+  source: {folder: {path: data}}
 model: {layers: [Flatten, Dense: {units: 2, activation: softmax}]}
 training: {epochs: 1, threads: 2}
 """
@@ -67,7 +67,7 @@ def test_one_pool() -> None:
     picture("data/cat/10.png", 77)
     info = source().describe()
     assert (info.num_train, info.num_test, info.num_validation) == (6, 0, 0)
-    assert (info.class_names, info.image_shape) == (("cat", "dog"), (4, 5, 3))
+    assert (info.class_names, info.image_shape) == (("cat", "dog"), (4, 5, 1))
     assert info.notes == (
         "data: the classes are the folders, sorted by name: cat, dog (2)",
     )
@@ -75,7 +75,8 @@ def test_one_pool() -> None:
     # 10.png stands after 2.png.
     assert shades(images) == [0, 1, 2, 77, 3, 4]
     assert images.labels.tolist() == [0, 0, 0, 0, 1, 1]
-    assert source(color_mode="grayscale").load("train").pixels.shape == (6, 4, 5, 1)
+    coloured = source(image_shape=(2, 3, 3)).load("train")
+    assert coloured.pixels.shape == (6, 2, 3, 3)
 
 
 @pytest.mark.parametrize(
@@ -170,11 +171,11 @@ def test_classes_that_are_given_decide() -> None:
 def test_pictures_are_brought_to_a_size() -> None:
     picture("data/cat/1.png", 100, size=(20, 10))
     picture("data/dog/1.png", 100, size=(10, 10))
-    padded = source(image_size=10, fit="pad").load("train").pixels
-    assert padded.shape == (2, 10, 10, 3)
+    padded = source(image_shape=(10, 10, 1), fit="pad").load("train").pixels
+    assert padded.shape == (2, 10, 10, 1)
     assert padded[0][:, 0, 0].tolist() == [0, 0, 100, 100, 100, 100, 100, 0, 0, 0]
-    stretched = np.asarray(source(image_size=(5, 10)).load("train").pixels)
-    assert stretched.shape == (2, 5, 10, 3)
+    stretched = np.asarray(source(image_shape=(5, 10, 1)).load("train").pixels)
+    assert stretched.shape == (2, 5, 10, 1)
     assert (stretched == 100).all()
 
 
@@ -269,14 +270,12 @@ def test_all_pictures_that_can_t_be_read_are_listed_at_once() -> None:
         "data/cat/1.png",
         "data/dog/0.png",
         "data/dog/5.png",
-        "data.source.folder.image_size",
     ]
-    assert caught.value.problems[2:] == (
-        "data/dog/5.png: expected 5 x 4 pixels, found 6 x 4",
-        "data.source.folder.image_size: not all pictures have the size of the first; "
-        "say to which they are to be brought, such as [4, 5]",
+    assert caught.value.problems[2] == (
+        "data/dog/5.png: 4 x 6 x 1, but the first picture is 4 x 5 x 1; say what all "
+        "are brought to, with image_shape: [HEIGHT, WIDTH, CHANNELS]"
     )
-    sized = source(image_size=(4, 5))
+    sized = source(image_shape=(4, 5, 1))
     with pytest.raises(DataError) as caught:
         sized.load("train")
     assert len(caught.value.problems) == 2
@@ -288,7 +287,7 @@ def test_of_very_many_problems_the_first_are_listed() -> None:
         Path(f"data/cat/{number}.png").write_bytes(b"no")
     picture("data/dog/1.png")
     with pytest.raises(DataError) as caught:
-        source(image_size=4).load("train")
+        source(image_shape=(4, 4, 1)).load("train")
     assert len(caught.value.problems) == 21
     assert caught.value.problems[-1] == "and 10 more that can't be read"
 
@@ -347,7 +346,11 @@ def test_what_was_decoded_is_made_anew_if_it_isn_t_right(
 
 def test_other_sizes_and_fits_are_decoded_apart(counted: list[Path]) -> None:
     pictures("data", 2, 2)
-    for asked in ({"image_size": 3}, {"image_size": 3, "fit": "pad"}, {}):
+    for asked in (
+        {"image_shape": (3, 3, 1)},
+        {"image_shape": (3, 3, 1), "fit": "pad"},
+        {},
+    ):
         source(**asked).load("train")
     assert len(cached()) == 3
 
@@ -363,7 +366,7 @@ def test_no_room_for_what_is_decoded(
     assert str(caught.value) == (
         f"[Errno 20] Not a directory: '{place}'; what 4 pictures are decoded to takes "
         "0 MB there: name a folder with room in XDG_CACHE_HOME, or make "
-        "data.source.folder.image_size smaller"
+        "data.source.folder.image_shape smaller"
     )
 
 

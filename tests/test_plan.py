@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnncli.config.document import parse_document
-from cnncli.config.schema import Config, Data, FashionMNIST, Idx, Split
+from cnncli.config.schema import Config, Data, FashionMNIST, Idx, Npz, Split
 from cnncli.data.dataset import load_for_testing, load_split, load_splits
 from cnncli.data.images import Images
 from cnncli.data.plan import plan_split
 from cnncli.data.source import DataInfo
+from cnncli.data.sources import find_source
+from cnncli.evaluation.images import load_evaluation_images
 from cnncli.experiment.load import load_experiment
+from cnncli.modelfile.file import open_model
 from tests.builders import CONFIG, dataset
 
 if TYPE_CHECKING:
@@ -176,3 +179,55 @@ def test_validation_images_may_be_the_first_test_images() -> None:
 
 def test_other_data_is_taken_whole_where_no_test_images_are_set_apart() -> None:
     assert len(load_for_testing(Whole((0, 1, 2)).describe())) == 3
+
+
+def save_whole() -> None:
+    """Write d.npz: 60 images in three classes, and d.yaml to train on them."""
+    pixels = np.arange(60 * 4, dtype=np.uint8).reshape(60, 2, 2)
+    np.savez("d.npz", x=pixels, y=np.arange(60) % 3)
+    text = CONFIG.replace("{idx: {path: data, classes: [cat, dog, owl]}}", "NPZ")
+    text = text.replace("NPZ", "{npz: {path: d.npz}}").replace("method: head, ", "")
+    Path("d.yaml").write_text(text)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_run_is_evaluated_on_the_images_that_were_set_apart(cli: Cli) -> None:
+    save_whole()
+    result = cli("train", "d.yaml")
+    assert result.stderr.startswith(
+        "note: d.npz: y: the classes are the different labels, sorted by number: 0, 1, "
+        "2\n"
+    )
+    run = Path("runs/d")
+    cli("evaluate", str(run), "--out", "again")
+    for name in ("metrics.json", "predictions.csv"):
+        assert Path("again", name).read_text() == (run / name).read_text()
+    asked = load_experiment(run / "config.yaml")
+    assert asked.config == load_experiment(Path("d.yaml")).config
+    test, _ = load_split(asked.config, asked.data, "test")
+    rows = (run / "predictions.csv").read_text().splitlines()[1:]
+    assert [int(row.split(",")[0]) for row in rows] == test.indices.tolist()
+    refused = cli("evaluate", str(run), "--data", "d.npz", exit_code=3)
+    assert refused.stderr == (
+        "error: d.npz: the model was trained on most of these images; leave out --data "
+        "to take those that were set apart to test it\n"
+    )
+
+
+def test_all_images_test_an_adopted_model(finished: Path, tmp_path: Path) -> None:
+    pixels = np.zeros((20, 28, 28), np.uint8)
+    np.savez(tmp_path / "d.npz", x=pixels, y=np.arange(20) % 10)
+    saved = open_model(finished)
+    source = Npz(path=str(tmp_path / "d.npz"), classes=saved.class_names)
+    data = saved.config.data.model_copy(update={"source": source, "split": Split()})
+    adopted = replace(
+        saved,
+        config=saved.config.model_copy(update={"data": data}),
+        fingerprints={
+            "test": load_for_testing(find_source(source).describe()).digest()
+        },
+    )
+    images, name = load_evaluation_images(adopted, "test", None)
+    assert (len(images), name) == (20, "test")
+    images, name = load_evaluation_images(saved, "test", tmp_path / "d.npz")
+    assert (len(images), name) == (20, "data")

@@ -56,9 +56,9 @@ if TYPE_CHECKING:
 @click.option(
     "--data",
     type=file_path,
-    metavar="DIR",
-    help="Its data set: a folder of IDX files, or fashion-mnist for the images that "
-    "come with this program.",
+    metavar="PATH",
+    help="Its data set: IDX, .npz, CSV or Parquet, or fashion-mnist for the images "
+    "that come with this program.",
 )
 @click.option(
     "-o",
@@ -228,15 +228,16 @@ def _split(text: str) -> tuple[str, ...]:
 
 def _source(names: tuple[str, ...], data: Path | None) -> Source:
     """Return where the images are, as a config has it."""
-    from cnncli.config.schema import FashionMNIST, Idx
+    from cnncli.config.schema import FashionMNIST
     from cnncli.config.validation import validate
-    from cnncli.data.sources import is_embedded
+    from cnncli.data.sources import is_embedded, kind_at
 
     if data is not None and is_embedded(data):
         return FashionMNIST()
+    kind = kind_at(data)
     place = "." if data is None else str(data.absolute())
     source, problems = validate(
-        Idx, {"type": Idx.tag(), "path": place, "classes": names}
+        kind, {"type": kind.tag(), "path": place, "classes": names}
     )
     if source is None:
         message = printable(problems[0].message)

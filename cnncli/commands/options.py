@@ -84,9 +84,9 @@ set_option = click.option(
 data_option = click.option(
     "--data",
     type=file_path,
-    metavar="DIR",
-    help="Take the test images of another folder of IDX files, or of fashion-mnist, "
-    "which comes with this program.",
+    metavar="PATH",
+    help="Take the test images of another data set: IDX, .npz, CSV or Parquet, told by "
+    "content; or of fashion-mnist, which comes with this program.",
 )
 overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Replace what is there already."

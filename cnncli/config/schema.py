@@ -20,7 +20,6 @@ from cnncli.config.fields import (
     Positive,
     PositiveFloat,
     Section,
-    Size,
     Text,
     by_type,
     entries,
@@ -43,9 +42,30 @@ Monitor = Literal[
 
 Classes = Annotated[tuple[Text, ...], unique, entries(2, 256)]
 
+Transpose = Annotated[
+    bool,
+    Field(description="whether to exchange rows and columns of images, as for EMNIST"),
+]
+
 _CLASSES_OR_LABELS = (
     "name of each class, in the order of the labels; without it the labels themselves, "
     "sorted"
+)
+
+
+def _package_folder(path: str) -> str:
+    """Return where Debian puts Fashion-MNIST, if that is meant."""
+    return "/usr/share/datasets/fashion-mnist" if path == "debian" else path
+
+
+_PICTURE_SHAPE = (
+    "[height, width] or [height, width, channels] that pictures are brought to, grey "
+    "with 1 channel; without it, all must be as the first"
+)
+Fit = Literal["stretch", "pad", "crop"]
+_FIT = (
+    "how pictures of another size are brought to it: `stretch` each side by itself, "
+    "`pad` with black bars, or `crop` what is too much"
 )
 
 
@@ -64,10 +84,11 @@ class FashionMNIST(Located):
     """Fashion-MNIST: 28 x 28 grey images of clothing in ten classes."""
 
     type: Literal["fashion-mnist"] = "fashion-mnist"
-    path: Text | None = Field(
+    path: Annotated[Text, AfterValidator(_package_folder)] | None = Field(
         None,
-        description="folder with the four full IDX files, plain or gzipped; without "
-        "it the images inside the package: 16,000 to train on, 10,000 to test",
+        description="folder with the four full IDX files, plain or gzipped, or "
+        "`debian` for that of Debian's package dataset-fashion-mnist; without it the "
+        "images inside this package: 16,000 to train on, 10,000 to test",
     )
 
 
@@ -79,6 +100,7 @@ class Idx(Located):
     classes: Classes = Field(
         description="name of each class, in the order of the labels"
     )
+    transpose: Transpose = False
 
 
 class NpzKeys(Section):
@@ -106,6 +128,7 @@ class Npz(Located):
     path: Text = Field(description="the file")
     classes: Classes | None = Field(None, description=_CLASSES_OR_LABELS)
     keys: NpzKeys = Field(NpzKeys(), description="names of the arrays")
+    transpose: Transpose = False
 
 
 class Csv(Located):
@@ -130,9 +153,34 @@ class Csv(Located):
     )
     image_shape: ImageShape | None = Field(
         None,
-        description="[height, width] or [height, width, channels]; without it, images "
-        "are square and grey",
+        description="[height, width] or [height, width, channels], as they are stored; "
+        "without it, images are square and grey",
     )
+    transpose: Transpose = False
+
+
+class Parquet(Located):
+    """Parquet files with pictures and labels, as the Hugging Face hub has them."""
+
+    place: ClassVar[str] = "PATH"
+    type: Literal["parquet"] = "parquet"
+    path: Text = Field(
+        description="a file, a pattern such as `data/*.parquet`, or a folder with "
+        "files that have `train` and perhaps `test` in their names; needs pyarrow"
+    )
+    classes: Classes | None = Field(
+        None,
+        description="name of each class, in the order of the labels; without it those "
+        "in the files, or the labels themselves, sorted",
+    )
+    image: Text | None = Field(
+        None, description="name of the column with the pictures, if there are several"
+    )
+    label: Text | None = Field(
+        None, description="name of the column with the labels, if that isn't clear"
+    )
+    image_shape: ImageShape | None = Field(None, description=_PICTURE_SHAPE)
+    fit: Fit = Field("stretch", description=_FIT)
 
 
 class Folder(Located):
@@ -148,22 +196,11 @@ class Folder(Located):
         description="name of each class, which is that of its folder; without it, all "
         "folders are classes, sorted by name",
     )
-    image_size: Size | None = Field(
-        None,
-        description="[height, width] that pictures are brought to; without it, all "
-        "must have the size of the first",
-    )
-    fit: Literal["stretch", "pad", "crop"] = Field(
-        "stretch",
-        description="how: `stretch` each side by itself, `pad` with black bars, or "
-        "`crop` what is too much",
-    )
-    color_mode: Literal["grayscale", "rgb"] = Field(
-        "rgb", description="whether images have one channel or three"
-    )
+    image_shape: ImageShape | None = Field(None, description=_PICTURE_SHAPE)
+    fit: Fit = Field("stretch", description=_FIT)
 
 
-Source = Annotated[FashionMNIST | Idx | Npz | Csv | Folder, by_type, named]
+Source = Annotated[FashionMNIST | Idx | Npz | Csv | Parquet | Folder, by_type, named]
 
 
 class Split(Section):

@@ -131,7 +131,7 @@ class Decoding:
             raise OutputError(
                 f"{error}; what {len(self.paths):,} pictures are decoded to takes "
                 f"{self.size / 1e6:,.0f} MB there: name a folder with room in "
-                "XDG_CACHE_HOME, or make data.source.folder.image_size smaller"
+                "XDG_CACHE_HOME, or make data.source.folder.image_shape smaller"
             ) from error
         for other in path.parent.glob(f"{path.name.split('-')[0]}-*.npy"):
             if other != path:

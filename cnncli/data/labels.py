@@ -15,6 +15,9 @@ from cnncli.errors import DataError
 
 Label = int | str
 
+USUAL_NAMES = ("label", "labels", "class", "target", "y")
+"""What columns of labels are called, in lower case."""
+
 _MOST = 256
 _LISTED = 10
 _WHOLE = re.compile(r"[+-]?\d+(\.0*)?(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
@@ -52,9 +55,9 @@ def classes_of(pools: Sequence[Labels], given: tuple[str, ...] | None) -> Classe
     """Find out what labels mean.
 
     Numbers are positions in the names that are given, unless all of these are numbers
-    themselves; text is one of them. Where no names are given, the different labels of
-    the first pool are the classes, sorted. Text that is a number everywhere is taken
-    for one.
+    themselves; text is one of these names. Where no names are given, the different
+    labels of the first pool are the classes, sorted. Text that is a number everywhere
+    is taken for one.
 
     Args:
         pools: The labels of each pool, those of the training images first.
@@ -63,7 +66,8 @@ def classes_of(pools: Sequence[Labels], given: tuple[str, ...] | None) -> Classe
     Raises:
         DataError: A label stands for no class, or these can't be classes.
     """
-    pools = _unified(pools)
+    if not given or not _are_among(pools, given):
+        pools = _unified(pools)
     names, note = (given, None) if given else _found(pools[0])
     numbers = read_all(*(partial(_numbers, pool, names) for pool in pools))
     return Classes(names, tuple(numbers), note)
@@ -91,6 +95,26 @@ def check_range(place: object, labels: Sequence[int], num_classes: int) -> None:
             raise DataError(
                 f"{place}: {expected}; found {label} in row {row:,}, counted from 0"
             )
+
+
+def check_names(place: object, names: tuple[str, ...]) -> None:
+    """Refuse names that classes can't have.
+
+    Args:
+        place: Where they stand, for messages.
+        names: The name of each class.
+
+    Raises:
+        DataError: They are too few or too many, not unlike, or no text.
+    """
+    value = {"type": Idx.tag(), "path": ".", "classes": names}
+    _, problems = validate(Idx, value)
+    if problems:
+        raise DataError(f"{place}: the names of classes {problems[0].message}")
+
+
+def _are_among(pools: Sequence[Labels], names: tuple[str, ...]) -> bool:
+    return all({*pool.values} <= {*names} for pool in pools)
 
 
 def _unified(pools: Sequence[Labels]) -> list[Labels]:
@@ -127,10 +151,7 @@ def _found(labels: Labels) -> tuple[tuple[str, ...], str]:
             f"{place}: {len(names):,} different labels, {_listed(names[:3])}, ...; at "
             f"most {_MOST} classes can be told apart; are these the labels?"
         )
-    value = {"type": Idx.tag(), "path": ".", "classes": names}
-    _, problems = validate(Idx, value)
-    if problems:
-        raise DataError(f"{place}: a label {problems[0].message}")
+    check_names(place, names)
     way = "number" if isinstance(first, int) else "name"
     more = f", ... ({len(names)})" if len(names) > _LISTED else ""
     return names, (

@@ -10,11 +10,12 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from cnncli.config import schema
 from cnncli.data.colours import in_8_bits, stored_bits
 from cnncli.data.streams import open_stream, read_up_to
 from cnncli.errors import DataError
@@ -29,7 +30,7 @@ MAX_PIXELS = 50_000_000
 # Not what would start another program, such as EPS.
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 
-Fit = Literal["stretch", "pad", "crop"]
+Fit = schema.Fit
 """How a picture is brought to another size: each side by itself; as a whole, with black
 bars where it is too short; as a whole, its centre, without what is too much of it."""
 
@@ -56,17 +57,6 @@ class Picture(NamedTuple):
     changes: list[str]
 
 
-def picture_size(path: Path) -> tuple[int, int]:
-    """Return the height and the width of a picture, upright, without decoding it.
-
-    The arguments and errors are those of ``read_picture``.
-    """
-    with _refusing(str(path)):
-        opened = Image.open(io.BytesIO(_read(path)), formats=FORMATS)
-        turned = opened.getexif().get(ExifTags.Base.Orientation) in _ON_ITS_SIDE
-        return opened.size if turned else opened.size[::-1]
-
-
 def read_picture(
     path: Path, shape: tuple[int, ...], fit: Fit | None = "stretch"
 ) -> Picture:
@@ -75,7 +65,7 @@ def read_picture(
     Args:
         path: A file in one of ``FORMATS``, perhaps compressed with gzip.
         shape: (height, width, channels) that the model takes.
-        fit: How it is brought to that size; None if it must have it.
+        fit: How it is brought to that size; None if it must be as the first of many.
 
     Raises:
         DataError: The file can't be read, or ``decode_picture`` refuses what is in it.
@@ -99,20 +89,17 @@ def decode_picture(
             first frame is taken.
         name: What to call it in messages.
         shape: (height, width, channels) that the model takes; 1 channel is grey.
-        fit: How it is brought to that size.
+        fit: How it is brought to that size; None if it must be as the first of many.
 
     Raises:
-        DataError: It isn't such a picture, is damaged, is too large, or isn't of the
-            size that it must have.
+        DataError: It isn't such a picture, is damaged, is too large, or isn't as it
+            must be.
     """
     height, width, channels = shape
+    if fit is None:
+        _check_shape(content, name, shape)
     image, changes = _decode(content, name, "L" if channels == 1 else "RGB")
-    if image.size != (width, height):
-        if fit is None:
-            raise DataError(
-                f"{name}: expected {width} x {height} pixels, found {image.width} x "
-                f"{image.height}"
-            )
+    if image.size != (width, height) and fit is not None:
         image = _resized(image, (width, height), fit)
         changes.append(f"{_DONE[fit]} to {width} x {height} pixels")
     return Picture(np.asarray(image, np.uint8).reshape(shape), changes)
@@ -189,3 +176,37 @@ def _resized(image: Image.Image, size: tuple[int, int], fit: Fit) -> Image.Image
     padded = Image.new(image.mode, size)
     padded.paste(inner, ((size[0] - width) // 2, (size[1] - height) // 2))
     return padded
+
+
+def _check_shape(content: bytes | bytearray, name: str, shape: tuple[int, ...]) -> None:
+    """Refuse a picture of another size than the first, or of colour where that is grey.
+
+    Raises:
+        DataError: It is such a picture.
+    """
+    found = picture_shape(content, name)
+    if found[:2] != shape[:2] or found[2] > shape[2]:
+        is_, was = (" x ".join(map(str, sizes)) for sizes in (found, shape))
+        raise DataError(
+            f"{name}: {is_}, but the first picture is {was}; say what all are brought "
+            "to, with image_shape: [HEIGHT, WIDTH, CHANNELS]"
+        )
+
+
+def first_shape(path: Path) -> tuple[int, int, int]:
+    """Return the ``picture_shape`` of a file."""
+    return picture_shape(_read(path), str(path))
+
+
+def picture_shape(content: bytes | bytearray, name: str) -> tuple[int, int, int]:
+    """Return (height, width, channels) of a picture as it stands upright; 1 is grey.
+
+    The arguments and errors are those of ``decode_picture``.
+    """
+    with _refusing(name):
+        opened = Image.open(io.BytesIO(content), formats=FORMATS)
+        width, height = opened.size
+        if opened.getexif().get(ExifTags.Base.Orientation) in _ON_ITS_SIDE:
+            width, height = height, width
+        is_grey = opened.mode in ("1", "L", "LA", "F") or opened.mode.startswith("I")
+    return height, width, 1 if is_grey else 3

@@ -34,7 +34,8 @@ def load_evaluation_images(
             changed since it was trained, or aren't known of an adopted model.
     """
     if folder is not None:
-        data = source_at(folder, saved.class_names).describe()
+        own = saved.config.data.source
+        data = source_at(folder, saved.class_names, own).describe()
         _check_fit(saved, data)
         return _all_for_testing(saved, data), "data"
     is_adopted = "train" not in saved.fingerprints

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from cnncli.config.problems import quoted, suggestion
+from cnncli.data.labels import USUAL_NAMES
 from cnncli.data.streams import MAX_BYTES, mistaken_for, open_stream
 from cnncli.errors import DataError
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 _CHUNK = 2**20
 _LONGEST_LINE = 2**24
-_LABEL_NAMES = ("label", "labels", "class", "target", "y")
 _NUMBER = re.compile(
     r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE
 )
@@ -187,7 +187,7 @@ def _has_header(path: Path, rows: list[list[str]], said: bool | None) -> bool:
         return False
     # One text is the name of the column of labels, or a label.
     for place in texts:
-        if counts or first[place].lower() in _LABEL_NAMES:
+        if counts or first[place].lower() in USUAL_NAMES:
             return True
         if others and place < len(others[0]):
             return _is_number(others[0][place])
@@ -220,7 +220,7 @@ def _label_column(path: Path, header: list[str], columns: int, asked: Csv) -> in
             f"{path}: no column is called {quoted(asked.label)}, as {_KEY}.label says: "
             f"{has}{suggestion(asked.label, header)}"
         )
-    named = [place for place, name in enumerate(header) if name.lower() in _LABEL_NAMES]
+    named = [place for place, name in enumerate(header) if name.lower() in USUAL_NAMES]
     if len(named) == 1:
         return named[0]
     if not named and _is_image(columns, asked):

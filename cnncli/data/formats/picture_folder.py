@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from cnncli.data.formats.picture_tree import LabelledFiles, PictureTree, read_tree
 from cnncli.data.source import DataInfo
-from cnncli.errors import DataError
 
 if TYPE_CHECKING:
     from cnncli.architecture import Shape
@@ -65,16 +64,9 @@ class PictureFolder:
 
         tree = read_tree(self.path, self.asked.classes)
         files = self._files(tree, pool)
-        fit = None if self.asked.image_size is None else self.asked.fit
-        shape = self._image_shape(tree)
-        try:
-            pixels = Decoding(files.paths, shape, fit).pixels()
-        except DataError as error:
-            if fit is None and any(": expected " in line for line in error.problems):
-                raise DataError(*error.problems, _other_sizes(shape)) from error
-            raise
+        fit = None if self.asked.image_shape is None else self.asked.fit
         return Images(
-            pixels,
+            Decoding(files.paths, self._image_shape(tree), fit).pixels(),
             np.frombuffer(files.labels, np.uint8),
             np.arange(len(files.paths)),
         )
@@ -89,17 +81,6 @@ class PictureFolder:
         )
 
     def _image_shape(self, tree: PictureTree) -> Shape:
-        channels = 1 if self.asked.color_mode == "grayscale" else 3
-        if self.asked.image_size is not None:
-            return (*self.asked.image_size, channels)
-        from cnncli.data.pictures import picture_size
+        from cnncli.data.pictures import first_shape
 
-        return (*picture_size(tree.parts["train"].paths[0]), channels)
-
-
-def _other_sizes(shape: Shape) -> str:
-    height, width, _ = shape
-    return (
-        "data.source.folder.image_size: not all pictures have the size of the first; "
-        f"say to which they are to be brought, such as [{height}, {width}]"
-    )
+        return self.asked.image_shape or first_shape(tree.parts["train"].paths[0])
