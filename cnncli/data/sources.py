@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cnncli.config.schema import Source as SourceConfig
     from cnncli.data.source import Source
 
-Files = Idx | Npz | Csv | Parquet
+Files = Idx | Npz | Csv | Parquet | Folder
 """What data in files of one's own may be."""
 
 EMBEDDED_FOLDER = Path(__file__).parent / "fashion_mnist"
