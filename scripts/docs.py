@@ -109,12 +109,21 @@ def _argument_rows(members: list[type[Named]], key: str) -> Iterator[str]:
     """Return the arguments of things to choose from; shared ones once."""
     takers: dict[tuple[str, str], list[str]] = {}
     for member in members:
-        for name, field in member.model_fields.items():
-            if name != "type":
-                row = f"{_shown_default(field)} | {_meaning(field)}"
-                takers.setdefault((name, row), []).append(member.tag())
+        for name, field in _fields_within(member):
+            row = f"{_shown_default(field)} | {_meaning(field)}"
+            takers.setdefault((name, row), []).append(member.tag())
     for (name, row), tags in takers.items():
         yield f"| `{key}.{'/'.join(tags)}.{name}` | {row} |"
+
+
+def _fields_within(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
+    """Return the arguments of a thing, and the keys of those that are sections."""
+    for name, field in model.model_fields.items():
+        if name != "type":
+            yield name, field
+        for inner in models_in(field.annotation):
+            for key, within in _fields_within(inner):
+                yield f"{name}.{key}", within
 
 
 def _meaning(field: FieldInfo) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 CONFIG = """\
 data:
   source: {idx: {path: data, classes: [cat, dog, owl]}}
-  split: {train: 20, validation: 10}
+  split: {method: head, train: 20, validation: 10}
 model: {layers: [Flatten, Dense: {units: 3, activation: softmax}]}
 training: {epochs: 1, threads: 2}
 """

@@ -216,6 +216,7 @@ def test_mean_and_deviation(stranger: Path, cli: Cli) -> None:
     saved = open_model(Path("adopted.h5"))
     assert saved.normalization == Normalization((-3.5,), (70.0,))
     assert saved.config.data.normalization.type == "standardize"
+    assert saved.brightness is None
 
 
 def test_the_documented_data_set(stranger: Path, cli: Cli) -> None:
@@ -236,7 +237,12 @@ def test_the_documented_data_set(stranger: Path, cli: Cli) -> None:
     model.save("small.keras")
     options = ("--data", "fashion-mnist", "--divide-by", "255", "-o", "small.h5")
     printed = cli("adopt", "small.keras", *options).stdout
-    assert open_model(Path("small.h5")).class_names == FASHION_MNIST_CLASSES
+    saved = open_model(Path("small.h5"))
+    assert saved.class_names == FASHION_MNIST_CLASSES
+    assert saved.brightness is not None
+    assert (saved.brightness.border, saved.brightness.mean) == pytest.approx(
+        (12.4, 73.1), abs=0.1
+    )
     evaluated = json.loads(cli("evaluate", "small.h5", "--json").stdout)
     assert f"10,000 test images  {evaluated['correct']:,} right" in printed
     Path("data").mkdir()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from cnncli.data.audit import suspicions
+from cnncli.data.brightness import Brightness
 from cnncli.data.dataset import Splits
 from cnncli.data.images import Images
 from cnncli.data.normalization import Normalization
@@ -35,17 +36,18 @@ def images(first: int, labels: list[int], start: int = 0) -> Images:
 
 
 def splits(train: Images, validation: Images, test: Images) -> Splits:
-    return Splits(train, validation, test, Normalization.divide_by(255, 1), {}, "")
+    scale = Normalization.divide_by(255, 1)
+    return Splits(train, validation, test, scale, {}, "", Brightness.of(train.pixels))
 
 
 @pytest.mark.parametrize(
     ("train", "validation", "test", "expected"),
     [
-        (images(0, [0, 1, 2]), images(10, [2, 1, 0]), images(20, [0]), []),
+        (images(0, [0, 1, 2]), images(10, [2, 1, 0]), images(20, [0, 1, 2]), []),
         (
             images(0, [0, 2, 0]),
             images(10, [2]),
-            images(20, [0]),
+            images(20, [0, 1, 2]),
             [
                 "no training image is of the class 'dog'",
                 "no validation image is of the class 'cat' or 'dog'",
@@ -54,7 +56,7 @@ def splits(train: Images, validation: Images, test: Images) -> Splits:
         (
             images(0, [2, 2, 0]),
             images(10, [0, 1], start=3),
-            images(20, [0]),
+            images(20, [0, 1, 2]),
             [
                 f"no training image is of the class 'dog'{SORTED}",
                 f"no validation image is of the class 'owl'{SORTED}",
@@ -63,13 +65,13 @@ def splits(train: Images, validation: Images, test: Images) -> Splits:
         (
             images(0, [0, 1, 2]),
             images(10, [2, 2], start=3),
-            images(20, [0]),
+            images(20, [0, 1, 2]),
             [f"no validation image is of the class 'cat' or 'dog'{SORTED}"],
         ),
         (
             images(0, [0, 0, 1]),
             images(10, [0, 0]),
-            images(20, [0]),
+            images(20, [0, 1, 2]),
             [
                 f"no training image is of the class 'owl'{SORTED}",
                 "no validation image is of the class 'dog' or 'owl'",
@@ -80,6 +82,7 @@ def splits(train: Images, validation: Images, test: Images) -> Splits:
             images(2, [2, 1, 0]),
             images(4, [2, 2]),
             [
+                "no test image is of the class 'cat' or 'dog'",
                 "1 of the 2 test images are validation images too; the test result is "
                 "not that of unseen images",
                 "1 of the 3 validation images are training images too; the validation "
@@ -91,6 +94,7 @@ def splits(train: Images, validation: Images, test: Images) -> Splits:
             images(10, [2, 1, 0]),
             images(1, [0, 1, 1]),
             [
+                "no test image is of the class 'owl'",
                 "2 of the 3 test images are training images too; the test result is "
                 "not that of unseen images",
             ],
@@ -115,10 +119,19 @@ def test_suspicions(
 def test_many_absent_classes_are_counted() -> None:
     names = tuple(f"c{n}" for n in range(20))
     every = images(0, list(range(20)))
-    found = suspicions(splits(images(50, [0, 1, 0]), every, images(100, [0])), names)
+    others = images(100, list(range(20)))
+    found = suspicions(splits(images(50, [0, 1, 0]), every, others), names)
     assert list(found) == [
         "no training image is of the class 'c2' or 'c3' or 'c4' or 'c5' or 'c6' or 13 "
         "more"
+    ]
+
+
+def test_pixels_of_0_and_1_are_warned_of() -> None:
+    first, second, third = (images(value, [0, 1]) for value in (0, 10, 20))
+    assert list(suspicions(splits(first, second, third), CLASSES[:2])) == [
+        "no pixel of a training image is above 1; values from 0, black, to 255, white, "
+        "are expected"
     ]
 
 

@@ -136,7 +136,7 @@ def test_a_test_image(cli: Cli) -> None:
     images = find_source(FashionMNIST()).load("test")
     options = ("--test-image", "7", "--kernel", "box", "--padding", "same")
     found = json.loads(cli("convolve", *options, "--json").stdout)
-    np.testing.assert_array_equal(found["image"], images.pixels[7, ..., 0])
+    np.testing.assert_array_equal(found["image"], images.pixels[7][..., 0])
     assert np.shape(found["maps"]) == (1, 28, 28)
 
 

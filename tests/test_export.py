@@ -284,10 +284,10 @@ def test_calibration_images_are_drawn_from_the_training_images(finished: Path) -
 
     saved = open_model(finished)
     own, _ = load_evaluation_images(saved, "train", None)
-    assert np.array_equal(calibration_images(saved, None), own.pixels)
+    assert np.array_equal(calibration_images(saved, None), np.asarray(own.pixels))
     drawn = calibration_images(saved, Path("fashion-mnist"))
     assert drawn.shape == (500, 28, 28, 1)
-    pool = source_at(Path("fashion-mnist"), ()).load("train").pixels
+    pool = np.asarray(source_at(Path("fashion-mnist"), ()).load("train").pixels)
     images = {image.tobytes() for image in pool}
     assert all(image.tobytes() in images for image in drawn)
 

@@ -209,7 +209,7 @@ def test_the_strongest_patches_are_what_the_maps_answer_to(
     from cnncli.data.formats.idx_folder import IdxFolder
 
     images = IdxFolder(Path("data"), ("cat", "dog", "owl")).load("test")
-    given = model.layers[0](images.pixels / np.float32(255))
+    given = model.layers[0](np.asarray(images.pixels) / np.float32(255))
     highest = np.asarray(given).max(axis=(1, 2))
     order = np.sort(highest, axis=0)[::-1][:9].T
     np.testing.assert_allclose(found["values"], order, atol=1e-6)

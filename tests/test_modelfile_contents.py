@@ -122,7 +122,7 @@ STORED: dict[str, tuple[Edit, str]] = {
     ),
     "attributes without end": (
         lambda file: [file.attrs.__setitem__(f"a{n}", "") for n in range(33)],
-        "has 44 attributes, far more than a model",
+        "has 45 attributes, far more than a model",
     ),
     "a named type": (
         lambda file: file.__setitem__("model_weights/type", np.dtype("<f4")),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from cnncli.data.sources import EMBEDDED_FOLDER
+from cnncli.modelfile.file import open_model
 from tests.model_edits import (
     BIAS,
     COMMANDS,
@@ -126,6 +127,16 @@ VALUES: dict[str, tuple[Edit, str]] = {
         attribute("cnncli_normalization", {"mean": [0.0] * 3, "deviation": [1.0] * 3}),
         f"{WRONG}the normalisation is for 3 channels, but images have 1",
     ),
+    "a brightness of more than white": (
+        attribute("cnncli_brightness", {"border": 0.0, "mean": 256.0}),
+        f"{WRONG}the brightness is damaged: expected a 'border' and a 'mean', each "
+        "from 0 to 255; got {'border': 0.0, 'mean': 256.0}",
+    ),
+    "a brightness that isn't a number": (
+        attribute("cnncli_brightness", '{"border": NaN, "mean": 1.0}'),
+        f"{WRONG}the brightness is damaged: expected a 'border' and a 'mean', each "
+        "from 0 to 255; got {'border': nan, 'mean': 1.0}",
+    ),
     "fingerprints of something else": (
         attribute("cnncli_fingerprints", {"train": 1}),
         f"{WRONG}fingerprints.train: must be text, got 1; put it in quotes to make it "
@@ -137,6 +148,13 @@ VALUES: dict[str, tuple[Edit, str]] = {
 @pytest.mark.parametrize("name", VALUES)
 def test_what_a_model_never_holds_is_refused(model: Path, cli: Cli, name: str) -> None:
     check_refused(model, cli, *VALUES[name])
+
+
+def test_a_file_of_before_brightness_was_added(model: Path) -> None:
+    assert open_model(model).brightness is not None
+    with edited(model) as file:
+        del file.attrs["cnncli_brightness"]
+    assert open_model(model).brightness is None
 
 
 WEIGHTS: dict[str, tuple[Edit, str]] = {

@@ -122,7 +122,7 @@ def test_predicts_as_keras_does(config: Config, images: Images, parts: int) -> N
     network = build(config, parts=parts)
     predicted = network.predict(images.pixels, images.labels)
     probabilities, values = predicted.probabilities, predicted.measures
-    expected = network.model.predict(normalized(images.pixels), verbose=0)
+    expected = network.model.predict(normalized(np.asarray(images.pixels)), verbose=0)
     assert probabilities.shape == (29, 3)
     np.testing.assert_allclose(probabilities, expected, atol=1e-6)
     hits = probabilities.argmax(axis=1) == images.labels
@@ -138,7 +138,7 @@ def test_predicts_more_than_one_batch(config: Config, size: int, parts: int) -> 
     network = build(config, parts=parts)
     predicted = network.predict(many.pixels, many.labels)
     probabilities, values = predicted.probabilities, predicted.measures
-    expected = network.model.predict(normalized(many.pixels), verbose=0)
+    expected = network.model.predict(normalized(np.asarray(many.pixels)), verbose=0)
     np.testing.assert_allclose(probabilities, expected, atol=1e-6)
     losses = -np.log(expected[np.arange(size), many.labels])
     np.testing.assert_allclose(values["loss"], losses, atol=1e-5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -9,9 +10,19 @@ import numpy as np
 import pytest
 
 from cnncli.config.document import parse_document
-from cnncli.config.schema import Config, FashionMNIST, Idx, Source
+from cnncli.config.schema import (
+    Config,
+    Csv,
+    FashionMNIST,
+    Idx,
+    Npz,
+    NpzKeys,
+    Parquet,
+    Source,
+)
 from cnncli.data.dataset import load_split, load_splits
 from cnncli.data.formats.idx_folder import IdxFolder
+from cnncli.data.formats.npz_file import NpzFile
 from cnncli.data.images import Images
 from cnncli.data.source import DataInfo
 from cnncli.data.sources import (
@@ -19,9 +30,12 @@ from cnncli.data.sources import (
     FASHION_MNIST_CLASSES,
     SOURCES,
     find_source,
+    kind_at,
+    source_at,
 )
+from cnncli.data.transposed import Transposed
 from cnncli.errors import DataError
-from tests.builders import CONFIG, dataset
+from tests.builders import CONFIG, NAMES, dataset, idx
 
 if TYPE_CHECKING:
     from cnncli.data.source import Pool
@@ -62,6 +76,12 @@ def test_fashion_mnist_is_in_the_package_or_in_a_folder(
     assert find_source(FashionMNIST()) == embedded
     elsewhere = IdxFolder(Path("/home/ann/clothing"), FASHION_MNIST_CLASSES)
     assert find_source(FashionMNIST(path="~/clothing")) == elsewhere
+    package = IdxFolder(
+        Path("/usr/share/datasets/fashion-mnist"), FASHION_MNIST_CLASSES
+    )
+    assert find_source(FashionMNIST(path="debian")) == package
+    beside = IdxFolder(Path("debian"), FASHION_MNIST_CLASSES)
+    assert find_source(FashionMNIST(path="./debian")) == beside
 
 
 def test_a_home_that_is_not_there_is_refused() -> None:
@@ -106,3 +126,76 @@ def test_training_images_of_one_class_are_refused() -> None:
         "is nothing to tell apart; draw them with data.split.method: stratified, or "
         "use other data"
     )
+
+
+@pytest.mark.parametrize("kind", ["idx", "npz", "csv"])
+def test_images_are_set_upright(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pixels = np.arange(2 * 2 * 3, dtype=np.uint8).reshape(2, 2, 3)
+    Path("d").mkdir()
+    for first, second in (NAMES[:2], NAMES[2:]):
+        Path("d", first).write_bytes(idx((2, 2, 3), pixels.tobytes()))
+        Path("d", second).write_bytes(idx((2,), b"\0\1"))
+    np.savez("d.npz", x=pixels, y=[0, 1])
+    np.savetxt("d.csv", np.column_stack([[0, 1], pixels.reshape(2, 6)]), delimiter=",")
+    sources: dict[str, tuple[Idx | Npz | Csv, Path]] = {
+        "idx": (Idx(path="d", classes=("a", "b"), transpose=True), Path("d")),
+        "npz": (Npz(path="d.npz", transpose=True), Path("d.npz")),
+        "csv": (
+            Csv(path="d.csv", image_shape=(2, 3, 1), transpose=True),
+            Path("d.csv"),
+        ),
+    }
+    config, place = sources[kind]
+    data = find_source(config).describe()
+    assert (data.place, data.image_shape, data.num_train) == (place, (3, 2, 1), 2)
+    images = data.source.load("train")
+    assert np.array_equal(np.asarray(images.pixels)[..., 0], pixels.transpose(0, 2, 1))
+    assert np.asarray(images.pixels).flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    ("files", "place", "kind"),
+    [
+        ({"a": b"PK\3\4 and more"}, "a", Npz),
+        ({"a": b"PAR1 and more"}, "a", Parquet),
+        ({"a": b"label,pixel1"}, "a", Csv),
+        ({"a": gzip.compress(b"0,0,0,0,0")}, "a", Csv),
+        ({"a": b""}, "a", Csv),
+        ({"a": gzip.compress(b"\0\0\x08\3")}, "a", Idx),
+        ({"d/train.csv": b"", "d/README": b""}, "d", Csv),
+        ({"d/train.CSV.gz": b""}, "d", Csv),
+        ({"d/train-0.parquet": b"", "d/x.csv": b""}, "d", Parquet),
+        ({"d/train-images-idx3-ubyte": b"", "d/train.csv": b""}, "d", Idx),
+        ({"d/README": b""}, "d", Idx),
+        ({}, "d", Idx),
+        ({}, "d/*.parquet", Parquet),
+    ],
+)
+def test_the_kind_of_data_is_told_by_content(
+    files: dict[str, bytes],
+    place: str,
+    kind: type,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, content in files.items():
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_bytes(content)
+    assert kind_at(Path(place)) is kind
+
+
+def test_what_is_said_of_a_model_s_own_data_holds_for_other_data(
+    tmp_path: Path,
+) -> None:
+    place = tmp_path / "d.npz"
+    np.savez(place, x=np.zeros((2, 2, 2)), y=[0, 1])
+    keys = NpzKeys(x_train="x")
+    own = Npz(path="elsewhere.npz", keys=keys, transpose=True)
+    assert source_at(place, CLASSES, own) == Transposed(NpzFile(place, CLASSES, keys))
+    others = NpzFile(place, CLASSES, NpzKeys())
+    assert source_at(place, CLASSES, FashionMNIST()) == others
+    assert source_at(place, CLASSES) == others

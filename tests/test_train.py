@@ -159,6 +159,10 @@ def test_model_carries_what_it_needs(finished: Path) -> None:
         "mean": [0.0],
         "deviation": [255.0],
     }
+    brightness = json.loads(attributes["cnncli_brightness"])
+    assert brightness == pytest.approx({"border": 12.4, "mean": 72.9}, abs=5)
+    manifest = json.loads((finished / "manifest.json").read_text())
+    assert manifest["data"]["brightness"] == brightness
     assert json.loads(attributes["cnncli_config"])["seed"] == 5
     assert attributes["cnncli_version"] == "0.1.0"
 

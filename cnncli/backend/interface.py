@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cnncli.architecture import Shape
     from cnncli.config import Config
     from cnncli.config.schema import Training
-    from cnncli.data.images import Images
+    from cnncli.data.images import Images, Pixels
     from cnncli.data.normalization import Normalization
     from cnncli.modelfile.file import ModelFile
 
@@ -55,9 +55,7 @@ class Network(Protocol):
     model: keras.Model
     normalization: Normalization
 
-    def predict(
-        self, pixels: NDArray[np.uint8], labels: NDArray[np.uint8]
-    ) -> Prediction:
+    def predict(self, pixels: Pixels, labels: NDArray[np.uint8]) -> Prediction:
         """Predict and measure every image, in one pass.
 
         Args:

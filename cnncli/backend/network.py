@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cnncli.backend.build import PerImage
+    from cnncli.data.images import Pixels
     from cnncli.data.normalization import Normalization
 
 _BATCHES_A_CALL = 16
@@ -64,9 +65,7 @@ class TensorFlowNetwork:
         )
 
     @memory_errors()
-    def predict(
-        self, pixels: NDArray[np.uint8], labels: NDArray[np.uint8]
-    ) -> Prediction:
+    def predict(self, pixels: Pixels, labels: NDArray[np.uint8]) -> Prediction:
         """Predict and measure every image, in one pass.
 
         Args:

@@ -57,10 +57,10 @@ if TYPE_CHECKING:
 @click.option(
     "--data",
     type=file_path,
-    metavar="DIR",
+    metavar="PATH",
     shell_complete=offered.data_sets,
-    help="Its data set: a folder of IDX files, or fashion-mnist for the images that "
-    "come with this program.",
+    help="Its data set: IDX, .npz, CSV, Parquet or a folder of pictures; or "
+    "fashion-mnist for the images that come with this program.",
 )
 @click.option(
     "-o",
@@ -94,6 +94,7 @@ def adopt(
       cnncli adopt model.keras --data fashion-mnist -o adopted.h5
     """
     from cnncli.architecture.batches import PREDICTION_BATCH
+    from cnncli.data.brightness import Brightness
     from cnncli.data.normalization import Normalization
     from cnncli.evaluation.images import load_evaluation_images
     from cnncli.evaluation.scales import try_scales
@@ -120,7 +121,11 @@ def adopt(
     with backend_started(saved.config) as backend:
         if data is not None:
             images, _ = load_evaluation_images(saved, "test", data)
-            saved = replace(saved, fingerprints={"test": images.digest()})
+            saved = replace(
+                saved,
+                fingerprints={"test": images.digest()},
+                brightness=Brightness.of(images.pixels),
+            )
             scales = usual if said is None else [said, *usual]
             trials = try_scales(backend, saved, images, [*dict.fromkeys(scales)])
         if said is None:
@@ -222,15 +227,16 @@ def _split(text: str) -> tuple[str, ...]:
 
 def _source(names: tuple[str, ...], data: Path | None) -> Source:
     """Return where the images are, as a config has it."""
-    from cnncli.config.schema import FashionMNIST, Idx
+    from cnncli.config.schema import FashionMNIST
     from cnncli.config.validation import validate
-    from cnncli.data.sources import is_embedded
+    from cnncli.data.sources import is_embedded, kind_at
 
     if data is not None and is_embedded(data):
         return FashionMNIST()
+    kind = kind_at(data)
     place = "." if data is None else str(data.absolute())
     source, problems = validate(
-        Idx, {"type": Idx.tag(), "path": place, "classes": names}
+        kind, {"type": kind.tag(), "path": place, "classes": names}
     )
     if source is None:
         message = printable(problems[0].message)

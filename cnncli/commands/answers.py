@@ -257,9 +257,9 @@ def answer_layer(
     if asked.image is not None:
         from cnncli.data.pictures import read_picture
 
-        pixels, notes = read_picture(Path(asked.image), saved.image_shape)
-        for note in notes:
-            say(f"note: {note}")
+        pixels, changes = read_picture(Path(asked.image), saved.image_shape)
+        for change in changes:
+            say(f"note: {asked.image} was {change}")
     else:
         from cnncli.evaluation.images import load_evaluation_images
 
@@ -281,15 +281,15 @@ def _image(asked: ExerciseOptions, planned: Plan) -> Array:
         from cnncli.data.sources import find_source
 
         images = find_source(FashionMNIST()).load("test")
-        pixels = images.pixels[_test_image(asked.test_image, len(images)), ..., 0]
+        pixels = images.pixels[_test_image(asked.test_image, len(images))][..., 0]
         return as_arrays([pixels])[0]
     if planned.image is not None:
         return as_arrays([planned.image])[0]
     from cnncli.data.pictures import read_grey_picture
 
-    pixels, notes = read_grey_picture(Path(str(asked.image)))
-    for note in notes:
-        say(f"note: {note}")
+    pixels, changes = read_grey_picture(Path(str(asked.image)))
+    for change in changes:
+        say(f"note: {asked.image} was {change}")
     return as_arrays([pixels])[0]
 
 

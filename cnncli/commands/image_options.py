@@ -61,9 +61,9 @@ class ImageOptions:
 
         subjects = []
         for file in self.files:
-            pixels, notes = read_picture(file, saved.image_shape)
-            for note in notes:
-                say(f"note: {note}")
+            pixels, changes = read_picture(file, saved.image_shape)
+            for change in changes:
+                say(f"note: {file} was {change}")
             subjects.append(Subject(file.name, pixels))
         return subjects
 

@@ -119,10 +119,10 @@ set_option = click.option(
 data_option = click.option(
     "--data",
     type=file_path,
-    metavar="DIR",
+    metavar="PATH",
     shell_complete=offered.data_sets,
-    help="Take the test images of another folder of IDX files, or of fashion-mnist, "
-    "which comes with this program.",
+    help="Take the test images of another data set: IDX, .npz, CSV, Parquet or a "
+    "folder of pictures; or of fashion-mnist, which comes with this program.",
 )
 overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Replace what is there already."

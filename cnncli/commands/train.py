@@ -88,6 +88,8 @@ def train(
     if smoke:
         experiment = smoke_experiment(experiment)
     check_memory(experiment)
+    for note in () if quiet else experiment.data.notes:
+        say(f"note: {note}")
     folder = RunFolder(out or Path("runs") / str(experiment.config.name))
     if dry_run:
         folder.check(overwrite=overwrite)

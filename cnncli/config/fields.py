@@ -199,6 +199,19 @@ def _factor(value: Any) -> Any:
     )
 
 
+def _image_shape(value: Any) -> Any:
+    """Turn ``[height, width]`` into ``[height, width, 1]``."""
+    if isinstance(value, tuple) and all(_is_whole(size) and size > 0 for size in value):
+        if len(value) == 2:
+            return (*value, 1)
+        if len(value) == 3 and value[2] in (1, 3):
+            return value
+    raise _refusal(
+        "must be [height, width] or [height, width, channels], with 1 or 3 channels, "
+        f"got {describe(value)}"
+    )
+
+
 def _margins(value: Any) -> Any:
     """Turn ``P``, ``[rows, columns]`` into ``[[top, bottom], [left, right]]``."""
     sides = (value, value) if _is_whole(value) else value
@@ -234,6 +247,11 @@ _Upper = Annotated[float, Field(ge=0, le=1)]
 Factor = Annotated[
     float | tuple[float, float],
     BeforeValidator(_factor, json_schema_input_type=_Upper | _Bounds),
+]
+_Sizes = Annotated[list[Positive], Field(min_length=2, max_length=3)]
+ImageShape = Annotated[
+    tuple[int, int, int],
+    BeforeValidator(_image_shape, json_schema_input_type=_Sizes),
 ]
 _Margin = Annotated[int, Field(ge=0, le=10_000)]
 _Sides = Annotated[list[_Margin | Annotated[list[_Margin], _two]], _two]

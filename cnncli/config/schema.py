@@ -6,13 +6,14 @@ experiment's. The config reference in docs/config.md is made from the descriptio
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
 from cnncli.config.fields import (
     CountOrShare,
     Fraction,
+    ImageShape,
     Name,
     Named,
     NotNegativeFloat,
@@ -28,6 +29,7 @@ from cnncli.config.fields import (
 from cnncli.config.layers import AnyLayer, name_layers
 
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"]
+SplitMethod = Literal["head", "random", "stratified"]
 Metric = Literal["accuracy", "sparse_top_k_categorical_accuracy"]
 Monitor = Literal[
     "loss",
@@ -38,50 +40,199 @@ Monitor = Literal[
 ]
 
 
-class FashionMNIST(Named):
+Classes = Annotated[tuple[Text, ...], unique, entries(2, 256)]
+
+Transpose = Annotated[
+    bool,
+    Field(description="whether to exchange rows and columns of images, as for EMNIST"),
+]
+
+_CLASSES_OR_LABELS = (
+    "name of each class, in the order of the labels; without it the labels themselves, "
+    "sorted"
+)
+
+
+def _package_folder(path: str) -> str:
+    """Return where Debian puts Fashion-MNIST, if that is meant."""
+    return "/usr/share/datasets/fashion-mnist" if path == "debian" else path
+
+
+_PICTURE_SHAPE = (
+    "[height, width] or [height, width, channels] that pictures are brought to, grey "
+    "with 1 channel; without it, all must be as the first"
+)
+Fit = Literal["stretch", "pad", "crop"]
+_FIT = (
+    "how pictures of another size are brought to it: `stretch` each side by itself, "
+    "`pad` with black bars, or `crop` what is too much"
+)
+
+
+class Located(Named):
+    """A data set that lies somewhere.
+
+    Attributes:
+        place: What the path leads to, for messages.
+    """
+
+    place: ClassVar[str] = "FOLDER"
+    path: Text | None
+
+
+class FashionMNIST(Located):
     """Fashion-MNIST: 28 x 28 grey images of clothing in ten classes."""
 
     type: Literal["fashion-mnist"] = "fashion-mnist"
-    path: Text | None = Field(
+    path: Annotated[Text, AfterValidator(_package_folder)] | None = Field(
         None,
-        description="folder with the four full IDX files, plain or gzipped; without "
-        "it the images inside the package: 16,000 to train on, 10,000 to test",
+        description="folder with the four full IDX files, plain or gzipped, or "
+        "`debian` for that of Debian's package dataset-fashion-mnist; without it the "
+        "images inside this package: 16,000 to train on, 10,000 to test",
     )
 
 
-class Idx(Named):
+class Idx(Located):
     """A folder with four IDX files named like those of MNIST."""
 
     type: Literal["idx"] = "idx"
     path: Text = Field(description="folder with the four files, plain or gzipped")
-    classes: Annotated[tuple[Text, ...], unique, entries(2, 256)] = Field(
+    classes: Classes = Field(
         description="name of each class, in the order of the labels"
+    )
+    transpose: Transpose = False
+
+
+class NpzKeys(Section):
+    """What the arrays of a .npz file are called."""
+
+    x_train: Text | None = Field(
+        None, description="images; without it `x_train`, or else `x`"
+    )
+    y_train: Text | None = Field(
+        None, description="labels; without it `y_train`, or else `y`"
+    )
+    x_test: Text | None = Field(
+        None, description="test images; without it `x_test`, if it is there"
+    )
+    y_test: Text | None = Field(
+        None, description="test labels; without it `y_test`, if it is there"
     )
 
 
-Source = Annotated[FashionMNIST | Idx, by_type, named]
+class Npz(Located):
+    """A .npz file of NumPy's, with images and labels."""
+
+    place: ClassVar[str] = "FILE"
+    type: Literal["npz"] = "npz"
+    path: Text = Field(description="the file")
+    classes: Classes | None = Field(None, description=_CLASSES_OR_LABELS)
+    keys: NpzKeys = Field(NpzKeys(), description="names of the arrays")
+    transpose: Transpose = False
+
+
+class Csv(Located):
+    """CSV files that have an image in each row: its label and its pixels."""
+
+    place: ClassVar[str] = "PATH"
+    type: Literal["csv"] = "csv"
+    path: Text = Field(
+        description="a file, plain or gzipped, or a folder with one that has `train` "
+        "in its name and perhaps one that has `test`"
+    )
+    classes: Classes | None = Field(None, description=_CLASSES_OR_LABELS)
+    header: bool | None = Field(
+        None,
+        description="whether the first row names the columns; without it, that is told "
+        "from what stands there",
+    )
+    label: Text | None = Field(
+        None,
+        description="name of the column with the labels; without it `label` or the "
+        "like, or the first column of a file without a header",
+    )
+    image_shape: ImageShape | None = Field(
+        None,
+        description="[height, width] or [height, width, channels], as they are stored; "
+        "without it, images are square and grey",
+    )
+    transpose: Transpose = False
+
+
+class Parquet(Located):
+    """Parquet files with pictures and labels, as the Hugging Face hub has them."""
+
+    place: ClassVar[str] = "PATH"
+    type: Literal["parquet"] = "parquet"
+    path: Text = Field(
+        description="a file, a pattern such as `data/*.parquet`, or a folder with "
+        "files that have `train` and perhaps `test` in their names; needs pyarrow"
+    )
+    classes: Classes | None = Field(
+        None,
+        description="name of each class, in the order of the labels; without it those "
+        "in the files, or the labels themselves, sorted",
+    )
+    image: Text | None = Field(
+        None, description="name of the column with the pictures, if there are several"
+    )
+    label: Text | None = Field(
+        None, description="name of the column with the labels, if that isn't clear"
+    )
+    image_shape: ImageShape | None = Field(None, description=_PICTURE_SHAPE)
+    fit: Fit = Field("stretch", description=_FIT)
+
+
+class Folder(Located):
+    """Picture files, in a folder for each class.
+
+    These folders may lie in folders train, validation and test.
+    """
+
+    type: Literal["folder"] = "folder"
+    path: Text = Field(description="the folder with all of them")
+    classes: Classes | None = Field(
+        None,
+        description="name of each class, which is that of its folder; without it, all "
+        "folders are classes, sorted by name",
+    )
+    image_shape: ImageShape | None = Field(None, description=_PICTURE_SHAPE)
+    fit: Fit = Field("stretch", description=_FIT)
+
+
+Source = Annotated[FashionMNIST | Idx | Npz | Csv | Parquet | Folder, by_type, named]
 
 
 class Split(Section):
-    """Which images train the network and which validate it."""
+    """Which images train the network, which validate it and which test it."""
 
-    method: Literal["head", "random", "stratified"] = Field(
-        "head",
+    method: SplitMethod | None = Field(
+        None,
         description="`head`: the first images train, the next validate; `random`: "
-        "drawn by the seed; `stratified`: drawn so that each class keeps its share",
+        "drawn by the seed; `stratified`: drawn so that each class keeps its share; "
+        "without it, `head` for Fashion-MNIST and `stratified` for other data",
     )
-    train: CountOrShare = Field(
-        10_000,
-        description="training images: a count, or a share of the pool between 0 and 1",
+    train: CountOrShare | None = Field(
+        None,
+        description="training images: a count, or a share of the pool between 0 and 1; "
+        "without it, 10,000 of Fashion-MNIST and 0.8 of other data",
     )
-    validation: CountOrShare = Field(
-        6_000, description="validation images: a count, or a share between 0 and 1"
+    validation: CountOrShare | None = Field(
+        None,
+        description="validation images: a count, or a share between 0 and 1; without "
+        "it, 6,000 of Fashion-MNIST and 0.2 of other data",
     )
     validation_from: Literal["train", "test"] = Field(
         "train",
         description="`train`: out of the training pool, disjoint from the training "
         "images; `test`: the first test images, as in the course text (then "
         "validation and test overlap)",
+    )
+    test: CountOrShare | None = Field(
+        None,
+        description="test images of a data set that has none of its own: a count, or a "
+        "share of all images, drawn by the seed so that each class keeps its share; "
+        "what is left is the training pool; without it, 0.2",
     )
 
 

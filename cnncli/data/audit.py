@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cnncli.data.images import blocks
 from cnncli.data.splits import count_duplicates
 
 if TYPE_CHECKING:
@@ -25,22 +26,29 @@ def suspicions(splits: Splits, class_names: tuple[str, ...]) -> Iterator[str]:
         class_names: The name of each class.
 
     Yields:
-        A line for training and for validation images, if classes are absent from
-        them, and why if that can be seen; and one for each two splits that have images
-        in common, byte for byte.
+        A line for each split from which classes are absent, and why if that can be
+        seen; one if all images are all but black; and one for each two splits that
+        have images in common, byte for byte.
     """
     named = {
         "training": splits.train,
         "validation": splits.validation,
         "test": splits.test,
     }
-    for name, taken in (
-        ("training", (splits.train,)),
-        ("validation", (splits.train, splits.validation)),
-    ):
-        if absent := _absent_classes(named[name], class_names):
-            reason = _SORTED if _are_sorted(*taken) else ""
+    taken: dict[str, tuple[Images, ...]] = {
+        "training": (splits.train,),
+        "validation": (splits.train, splits.validation),
+    }
+    for name, images in named.items():
+        if absent := _absent_classes(images, class_names):
+            is_sorted = name in taken and _are_sorted(*taken[name])
+            reason = _SORTED if is_sorted else ""
             yield f"no {name} image is of the class {_listed(absent)}{reason}"
+    if max(block.max() for block in blocks(splits.train.pixels)) <= 1:
+        yield (
+            "no pixel of a training image is above 1; values from 0, black, to 255, "
+            "white, are expected"
+        )
     for seen, unseen in (
         ("validation", "test"),
         ("training", "test"),

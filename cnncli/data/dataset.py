@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from cnncli.config.schema import Divide
-from cnncli.data.counts import resolve_count
+from cnncli.data.brightness import Brightness
+from cnncli.data.images import Images
 from cnncli.data.normalization import Normalization
-from cnncli.data.splits import indices_digest, split_indices
+from cnncli.data.plan import plan_split
+from cnncli.data.splits import draw_test, indices_digest, split_indices
 from cnncli.data.streams import read_all
 from cnncli.errors import DataError
 
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cnncli.config import Config
-    from cnncli.data.images import Images
-    from cnncli.data.source import DataInfo
+    from cnncli.data.plan import SplitPlan
+    from cnncli.data.source import DataInfo, Pool
 
 SplitName = Literal["train", "validation", "test"]
 
@@ -36,6 +38,7 @@ class Splits:
         normalization: The map of the pixels of all three.
         fingerprints: Digest of each whole pool, by "train" and "test".
         indices_digest: Digest of the training and the validation images' indices.
+        brightness: How light the training images are.
     """
 
     train: Images
@@ -44,6 +47,7 @@ class Splits:
     normalization: Normalization
     fingerprints: dict[str, str]
     indices_digest: str
+    brightness: Brightness
 
     def describe(self) -> dict[str, Any]:
         """Return the manifest's account of the images."""
@@ -53,6 +57,7 @@ class Splits:
             "validation_images": len(self.validation),
             "test_images": len(self.test),
             "split_digest": self.indices_digest,
+            "brightness": self.brightness.to_dict(),
         }
 
 
@@ -64,17 +69,17 @@ def load_splits(config: Config, data: DataInfo) -> Splits:
             asks for, a channel that is to be standardised is constant, or the training
             images are all of one class.
     """
-    pool, test = read_all(
-        partial(data.source.load, "train"), partial(data.source.load, "test")
-    )
-    train_indices, held_out = _split_indices(config, pool)
-    train = pool.take(train_indices)
+    plan = plan_split(config.data, data)
+    pools = read_all(*(partial(data.source.load, pool) for pool in _pools(data)))
+    pool = pools[0]
+    drawn = _draw(config, plan, pool)
+    train = pool.take(drawn.train)
     _check_classes(train, data)
-    split = config.data.split
+    test = pool.take(drawn.test) if plan.num_taken else pools[1]
     validation = (
-        _first(test, split.validation)
-        if split.validation_from == "test"
-        else pool.take(held_out)
+        _first(test, plan.num_validation)
+        if plan.validation_from == "test"
+        else pool.take(drawn.validation)
     )
     method = config.data.normalization
     normalization = (
@@ -82,13 +87,18 @@ def load_splits(config: Config, data: DataInfo) -> Splits:
         if isinstance(method, Divide)
         else Normalization.standardize(train.pixels)
     )
+    taken = [test.indices] if plan.num_taken else []
     return Splits(
         train,
         validation,
         test,
         normalization,
-        {"train": pool.digest(), "test": test.digest()},
-        indices_digest(train.indices, validation.indices),
+        {
+            name: images.digest()
+            for name, images in zip(_pools(data), pools, strict=True)
+        },
+        indices_digest(train.indices, validation.indices, *taken),
+        Brightness.of(train.pixels),
     )
 
 
@@ -104,14 +114,48 @@ def load_split(
         DataError: A file is missing or damaged, or the pool has fewer images than the
             split asks for.
     """
-    from_test = name == "validation" and config.data.split.validation_from == "test"
-    if name == "test" or from_test:
-        test = data.source.load("test")
-        chosen = _first(test, config.data.split.validation) if from_test else test
-        return chosen, {"test": test.digest()}
-    pool = data.source.load("train")
-    train, held_out = _split_indices(config, pool)
-    return pool.take(train if name == "train" else held_out), {"train": pool.digest()}
+    plan = plan_split(config.data, data)
+    from_test = name == "validation" and plan.validation_from == "test"
+    is_test = name == "test" or from_test
+    if is_test and not plan.num_taken:
+        pool: Pool = "test"
+        images = chosen = data.source.load(pool)
+    else:
+        pool = "train"
+        images = data.source.load(pool)
+        drawn = _draw(config, plan, images)
+        chosen = images.take(getattr(drawn, "test" if is_test else name))
+    if from_test:
+        chosen = _first(chosen, plan.num_validation)
+    return chosen, {pool: images.digest()}
+
+
+def load_for_testing(data: DataInfo) -> Images:
+    """Read a data set's own test images, or all if it sets none apart.
+
+    Raises:
+        DataError: Files are missing or damaged.
+    """
+    return data.source.load(_pools(data)[-1])
+
+
+class _Drawn(NamedTuple):
+    """Where the images of each split stand among those that a source has to train on.
+
+    Attributes:
+        train: (n,) positions.
+        validation: (n,) positions; none if validation images are test images.
+        test: (n,) positions; none if the source has test images of its own.
+    """
+
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+
+def _pools(data: DataInfo) -> tuple[Pool, ...]:
+    """Return what can be loaded of a data set."""
+    return ("train", "test") if data.num_test else ("train",)
 
 
 def _check_classes(train: Images, data: DataInfo) -> None:
@@ -124,18 +168,19 @@ def _check_classes(train: Images, data: DataInfo) -> None:
         )
 
 
-def _split_indices(
-    config: Config, pool: Images
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    split = config.data.split
-    return split_indices(
-        pool.labels,
-        method=split.method,
-        train=split.train,
-        validation=split.validation if split.validation_from == "train" else 0,
+def _draw(config: Config, plan: SplitPlan, images: Images) -> _Drawn:
+    """Take test images out, if there are no others, and split the rest."""
+    test = draw_test(images.labels, plan.num_taken, config.seed)
+    rest = np.delete(np.arange(len(images)), test)
+    train, validation = split_indices(
+        images.labels[rest],
+        method=plan.method,
+        train=plan.num_train,
+        validation=plan.num_held_out,
         seed=config.seed,
     )
+    return _Drawn(rest[train], rest[validation], test)
 
 
-def _first(images: Images, size: int | float) -> Images:
-    return images.take(np.arange(resolve_count(size, len(images))))
+def _first(images: Images, count: int) -> Images:
+    return Images(images.pixels[:count], images.labels[:count], images.indices[:count])

@@ -1,15 +1,41 @@
-"""Labelled images in memory."""
+"""Labelled images, whose pixels are in memory or in a file."""
 
 from __future__ import annotations
 
 import hashlib
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from cnncli.data.stored import StoredPixels
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+# Pixels taken at once; keeps what NumPy allocates on the way small.
+_BLOCK_PIXELS = 2**20
+
+
+class Pixels(Protocol):
+    """Pixel values, uint8, that are read when they are asked for.
+
+    A NumPy array is one, and ``StoredPixels`` is.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, height, width, channels)."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(
+        self, key: int | slice | NDArray[np.integer], /
+    ) -> NDArray[np.uint8]: ...
+
+    def __array__(self) -> NDArray[np.uint8]: ...
 
 
 @dataclass(frozen=True)
@@ -22,7 +48,7 @@ class Images:
         indices: (n,) where each image stands in its pool, from 0, int64.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: Pixels
     labels: NDArray[np.uint8]
     indices: NDArray[np.int64]
 
@@ -34,10 +60,29 @@ class Images:
         first, last = int(indices[0]), int(indices[-1]) + 1
         is_range = np.array_equal(indices, np.arange(first, last))
         chosen = slice(first, last) if is_range else indices
-        return Images(self.pixels[chosen], self.labels[chosen], indices)
+        pixels: Pixels = (
+            self.pixels.select(chosen)
+            if isinstance(self.pixels, StoredPixels)
+            else self.pixels[chosen]
+        )
+        return Images(pixels, self.labels[chosen], indices)
 
     def digest(self) -> str:
         """Return the SHA-256 of the pixels, row-major, and the labels after them."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.pixels).data)
+        digest = hashlib.sha256()
+        for block in blocks(self.pixels):
+            digest.update(np.ascontiguousarray(block).data)
         digest.update(np.ascontiguousarray(self.labels).data)
         return digest.hexdigest()
+
+
+def blocks(pixels: Pixels, first: int = 0) -> Iterator[NDArray[np.uint8]]:
+    """Yield images a few at a time, (m, height, width, channels).
+
+    Args:
+        pixels: (n, height, width, channels).
+        first: Number of the first image that is wanted.
+    """
+    step = max(1, _BLOCK_PIXELS // math.prod(pixels.shape[1:]))
+    for start in range(first, len(pixels), step):
+        yield pixels[start : start + step]

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from cnncli.data.images import blocks
 from cnncli.errors import DataError, ModelFileError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Pixels counted at once; keeps what NumPy allocates on the way small.
-_BLOCK_PIXELS = 2**20
+    from cnncli.data.images import Pixels
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Normalization:
         return cls((0.0,) * channels, (float(divisor),) * channels)
 
     @classmethod
-    def standardize(cls, images: NDArray[np.uint8]) -> Self:
+    def standardize(cls, images: Pixels) -> Self:
         """Return the map that gives each channel mean 0 and standard deviation 1.
 
         Mean and (population) standard deviation come from how often each of the 256
@@ -98,13 +98,11 @@ class Normalization:
         return {"mean": list(self.mean), "deviation": list(self.deviation)}
 
 
-def _histograms(images: NDArray[np.uint8]) -> list[list[int]]:
+def _histograms(images: Pixels) -> list[list[int]]:
     """Count how often each value from 0 to 255 occurs, for each channel."""
     channels = images.shape[-1]
     counts = np.zeros((channels, 256), np.int64)
-    step = max(1, _BLOCK_PIXELS // math.prod(images.shape[1:]))
-    for start in range(0, len(images), step):
-        block = images[start : start + step]
+    for block in blocks(images):
         for channel in range(channels):
             counts[channel] += np.bincount(block[..., channel].ravel(), minlength=256)
     histograms: list[list[int]] = counts.tolist()

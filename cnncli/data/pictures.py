@@ -1,4 +1,8 @@
-"""Reading one picture of unknown origin: perhaps no picture, damaged, or a bomb."""
+"""Reading one picture of unknown origin: perhaps no picture, damaged, or a bomb.
+
+This is the one decoder: whoever trains, evaluates or predicts gets the same pixels from
+the same file. It may be used by several threads at once.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,13 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from cnncli.config import schema
+from cnncli.data.colours import in_8_bits, stored_bits
 from cnncli.data.streams import open_stream, read_up_to
 from cnncli.errors import DataError
 
@@ -17,98 +24,189 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from PIL import Image
 
 MAX_BYTES = 2**27
 MAX_PIXELS = 50_000_000
 # Not what would start another program, such as EPS.
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 
+Fit = schema.Fit
+"""How a picture is brought to another size: each side by itself; as a whole, with black
+bars where it is too short; as a whole, its centre, without what is too much of it."""
+
+_DONE: dict[Fit, str] = {
+    "stretch": "resized",
+    "pad": "resized and padded",
+    "crop": "resized and cropped",
+}
+_TURNED = range(2, 9)
+_ON_ITS_SIDE = range(5, 9)
+
+
+class Picture(NamedTuple):
+    """A picture, decoded.
+
+    Attributes:
+        pixels: (height, width, channels) uint8, or (height, width).
+        changes: What had to be done to it, each to be said after "it was": such as
+            "resized to 28 x 28 pixels"; the same words for every picture, so that they
+            can be counted.
+    """
+
+    pixels: NDArray[np.uint8]
+    changes: list[str]
+
 
 def read_picture(
-    path: Path, shape: tuple[int, ...]
-) -> tuple[NDArray[np.uint8], list[str]]:
-    """Read a picture as a model takes images.
-
-    It is turned upright as its camera noted, and made grey where the model takes grey.
+    path: Path, shape: tuple[int, ...], fit: Fit | None = "stretch"
+) -> Picture:
+    """Read a picture file as a model takes images; see ``decode_picture``.
 
     Args:
-        path: A file in one of ``FORMATS``; of an animation, the first frame is taken.
-        shape: (height, width, channels) that the model takes; 1 channel is grey.
-
-    Returns:
-        The pixels in that shape, uint8, and what had to be done to them.
+        path: A file in one of ``FORMATS``, perhaps compressed with gzip.
+        shape: (height, width, channels) that the model takes.
+        fit: How it is brought to that size; None if it must be as the first of many.
 
     Raises:
-        DataError: The file isn't such a picture, is damaged, or is too large.
+        DataError: The file can't be read, or ``decode_picture`` refuses what is in it.
     """
-    from PIL import Image
+    return decode_picture(_read(path), str(path), shape, fit)
 
+
+def decode_picture(
+    content: bytes | bytearray,
+    name: str,
+    shape: tuple[int, ...],
+    fit: Fit | None = "stretch",
+) -> Picture:
+    """Decode a picture as a model takes images.
+
+    It is turned upright as its camera noted, laid over white where it is transparent,
+    and made grey where the model takes grey. Colour profiles are not applied.
+
+    Args:
+        content: A file in one of ``FORMATS``, whatever its name; of an animation, the
+            first frame is taken.
+        name: What to call it in messages.
+        shape: (height, width, channels) that the model takes; 1 channel is grey.
+        fit: How it is brought to that size; None if it must be as the first of many.
+
+    Raises:
+        DataError: It isn't such a picture, is damaged, is too large, or isn't as it
+            must be.
+    """
     height, width, channels = shape
-    image, notes = _read(path, "L" if channels == 1 else "RGB")
-    if image.size != (width, height):
-        image = image.resize((width, height), Image.Resampling.LANCZOS)
-        notes.append(f"{path} was resized to {width} x {height} pixels")
-    return np.asarray(image, np.uint8).reshape(shape), notes
+    if fit is None:
+        _check_shape(content, name, shape)
+    image, changes = _decode(content, name, "L" if channels == 1 else "RGB")
+    if image.size != (width, height) and fit is not None:
+        image = _resized(image, (width, height), fit)
+        changes.append(f"{_DONE[fit]} to {width} x {height} pixels")
+    return Picture(np.asarray(image, np.uint8).reshape(shape), changes)
 
 
-def read_grey_picture(path: Path) -> tuple[NDArray[np.uint8], list[str]]:
+def read_grey_picture(path: Path) -> Picture:
     """Read a picture in grey, of its own size.
 
     The arguments and errors are those of ``read_picture``.
 
     Returns:
-        (height, width) uint8, and what had to be done to the picture.
+        (height, width) pixels, and what had to be done to the picture.
     """
-    image, notes = _read(path, "L")
-    return np.asarray(image, np.uint8), notes
+    image, changes = _decode(_read(path), str(path), "L")
+    return Picture(np.asarray(image, np.uint8), changes)
 
 
-def _read(path: Path, mode: str) -> tuple[Image.Image, list[str]]:
-    """Read a picture, upright, in a mode of Pillow's."""
-    from PIL import Image, ImageOps
-
+def _read(path: Path) -> bytearray:
     with open_stream(path) as stream:
         content = read_up_to(stream, MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise DataError(f"{path}: a picture may have at most {MAX_BYTES:,} bytes")
-    notes = []
-    with warnings.catch_warnings(), _refusing(path):
-        warnings.simplefilter("ignore")  # what matters is raised
+    return content
+
+
+def _decode(
+    content: bytes | bytearray, name: str, mode: str
+) -> tuple[Image.Image, list[str]]:
+    """Decode a picture, upright, in a mode of Pillow's: "L" or "RGB"."""
+    # What matters is raised. Set for good, as threads can't each have their own.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    with _refusing(name):
         opened = Image.open(io.BytesIO(content), formats=FORMATS)
         if opened.width * opened.height > MAX_PIXELS:
             raise Image.DecompressionBombError
+        bits = stored_bits(opened)
+        changes = []
         if getattr(opened, "is_animated", False):
-            notes.append(f"of {path} only the first frame is taken")
-        upright = _in_8_bits(ImageOps.exif_transpose(opened))
-        return upright.convert(mode), notes
+            changes.append("reduced to its first frame")
+        if opened.getexif().get(ExifTags.Base.Orientation) in _TURNED:
+            changes.append("turned upright as its camera noted")
+        upright = ImageOps.exif_transpose(opened)
+        image, more = in_8_bits(opened, upright, bits, mode)
+    return image, [*changes, *more]
 
 
 @contextmanager
-def _refusing(path: Path) -> Iterator[None]:
+def _refusing(name: str) -> Iterator[None]:
     """Say in one way what Pillow says in many."""
-    from PIL import Image, UnidentifiedImageError
-
     try:
         yield
     except UnidentifiedImageError as error:
         raise DataError(
-            f"{path}: not a picture in a format that is read: {', '.join(FORMATS)}"
+            f"{name}: not a picture in a format that is read: {', '.join(FORMATS)}"
         ) from error
     except Image.DecompressionBombError as error:
         raise DataError(
-            f"{path}: a picture may have at most {MAX_PIXELS:,} pixels; make it smaller"
+            f"{name}: a picture may have at most {MAX_PIXELS:,} pixels; make it smaller"
         ) from error
     except Exception as error:  # a decoder may raise anything
-        raise DataError(f"{path}: the picture can't be read: {error}") from error
+        raise DataError(f"{name}: the picture can't be read: {error}") from error
 
 
-def _in_8_bits(image: Image.Image) -> Image.Image:
-    """Scale 16-bit grey down; Pillow would make white of all that is over 255."""
-    from PIL import Image
+def _resized(image: Image.Image, size: tuple[int, int], fit: Fit) -> Image.Image:
+    """Bring a picture to a size (width, height)."""
+    if fit == "crop":
+        return ImageOps.fit(image, size, Image.Resampling.LANCZOS)
+    if fit == "stretch":
+        return image.resize(size, Image.Resampling.LANCZOS)
+    scale = min(size[0] / image.width, size[1] / image.height)
+    width = max(1, round(scale * image.width))
+    height = max(1, round(scale * image.height))
+    inner = image.resize((width, height), Image.Resampling.LANCZOS)
+    padded = Image.new(image.mode, size)
+    padded.paste(inner, ((size[0] - width) // 2, (size[1] - height) // 2))
+    return padded
 
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.mode in ("I", "F"):
-        raise ValueError("its pixels have 32 bits, not 8 or 16")
-    return image
+
+def _check_shape(content: bytes | bytearray, name: str, shape: tuple[int, ...]) -> None:
+    """Refuse a picture of another size than the first, or of colour where that is grey.
+
+    Raises:
+        DataError: It is such a picture.
+    """
+    found = picture_shape(content, name)
+    if found[:2] != shape[:2] or found[2] > shape[2]:
+        is_, was = (" x ".join(map(str, sizes)) for sizes in (found, shape))
+        raise DataError(
+            f"{name}: {is_}, but the first picture is {was}; say what all are brought "
+            "to, with image_shape: [HEIGHT, WIDTH, CHANNELS]"
+        )
+
+
+def first_shape(path: Path) -> tuple[int, int, int]:
+    """Return the ``picture_shape`` of a file."""
+    return picture_shape(_read(path), str(path))
+
+
+def picture_shape(content: bytes | bytearray, name: str) -> tuple[int, int, int]:
+    """Return (height, width, channels) of a picture as it stands upright; 1 is grey.
+
+    The arguments and errors are those of ``decode_picture``.
+    """
+    with _refusing(name):
+        opened = Image.open(io.BytesIO(content), formats=FORMATS)
+        width, height = opened.size
+        if opened.getexif().get(ExifTags.Base.Orientation) in _ON_ITS_SIDE:
+            width, height = height, width
+        is_grey = opened.mode in ("1", "L", "LA", "F") or opened.mode.startswith("I")
+    return height, width, 1 if is_grey else 3

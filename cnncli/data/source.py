@@ -43,8 +43,11 @@ class DataInfo:
             messages.
         class_names: The name of each class, in the order of the labels.
         image_shape: (height, width, channels) of every image.
-        num_train: Images in the training pool, which the splits are taken from.
-        num_test: Test images.
+        num_train: Images that the splits are taken from.
+        num_test: Test images; 0 if they are to be taken out of the others.
+        num_validation: How many of those that the splits are taken from are set apart
+            for validation: the last.
+        notes: What was found out about the files that could have been otherwise.
     """
 
     source: Source
@@ -54,3 +57,5 @@ class DataInfo:
     image_shape: Shape
     num_train: int
     num_test: int
+    num_validation: int = 0
+    notes: tuple[str, ...] = ()

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from typing import Any, Literal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnncli.config import schema
 from cnncli.data.counts import resolve_count
+from cnncli.data.images import blocks
 from cnncli.errors import DataError
 
-SplitMethod = Literal["head", "random", "stratified"]
+if TYPE_CHECKING:
+    from cnncli.data.images import Pixels
+
+SplitMethod = schema.SplitMethod
 Indices = NDArray[np.int64]
 Labels = NDArray[np.integer[Any]]
 
 # Random streams are keyed by [seed, stream]; the order of the training images in an
 # epoch takes the streams from 1 on.
 SPLIT_STREAM = 0
+TEST_STREAM = 2**64 - 1
 
 
 def split_indices(
@@ -58,15 +65,26 @@ def split_indices(
             f"validation images, {needed:,} together, but there are {pool:,}; lower "
             "either of them"
         )
-    if method == "head":
-        order = np.arange(pool)
-    else:
-        # As a list, NumPy would round a seed from 2**63 on to a float.
-        key = np.array([seed, SPLIT_STREAM], np.uint64)
-        order = np.random.Generator(np.random.Philox(key=key)).permutation(pool)
+    order = np.arange(pool) if method == "head" else _shuffled(pool, seed, SPLIT_STREAM)
     if method == "stratified":
         return _deal_by_class(order, labels[order], train_count, validation_count)
     return order[:train_count], order[train_count:needed]
+
+
+def draw_test(labels: Labels, count: int, seed: int) -> Indices:
+    """Choose test images out of all, so that each class keeps its share.
+
+    Args:
+        labels: (n,) class numbers of all images.
+        count: How many test images; from 0, fewer than n.
+        seed: Decides the choice; 0 to 2**64 - 1.
+
+    Returns:
+        (count,) positions, in ascending order.
+    """
+    order = _shuffled(len(labels), seed, TEST_STREAM)
+    chosen, _ = _deal_by_class(order, labels[order], count, 0)
+    return np.sort(chosen)
 
 
 def indices_digest(*index_arrays: Indices) -> str:
@@ -82,15 +100,28 @@ def indices_digest(*index_arrays: Indices) -> str:
     return digest.hexdigest()
 
 
-def count_duplicates(images_a: NDArray[np.uint8], images_b: NDArray[np.uint8]) -> int:
+def count_duplicates(images_a: Pixels, images_b: Pixels) -> int:
     """Count the images of ``images_b`` that occur, byte for byte, in ``images_a``.
 
     Args:
         images_a: (n, height, width, channels).
         images_b: (m, height, width, channels).
     """
-    wanted = Counter(image.tobytes() for image in images_b)
-    return sum(wanted.pop(image.tobytes(), 0) for image in images_a)
+    wanted: Counter[bytes] = Counter(_image_digests(images_b))
+    return sum(wanted.pop(digest, 0) for digest in _image_digests(images_a))
+
+
+def _image_digests(pixels: Pixels) -> Iterator[bytes]:
+    """Yield what tells images apart, so that they needn't all be in memory."""
+    for block in blocks(pixels):
+        for image in block:
+            yield hashlib.blake2b(image.tobytes(), digest_size=16).digest()
+
+
+def _shuffled(count: int, seed: int, stream: int) -> Indices:
+    # As a list, NumPy would round a seed from 2**63 on to a float.
+    key = np.array([seed, stream], np.uint64)
+    return np.random.Generator(np.random.Philox(key=key)).permutation(count)
 
 
 def _deal_by_class(

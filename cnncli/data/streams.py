@@ -6,11 +6,12 @@ import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
 
-from cnncli.errors import DataError
+from cnncli.errors import DataError, DataNotFoundError
 from cnncli.system.files import NotRegularError, open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from io import BufferedReader
     from pathlib import Path
 
 T = TypeVar("T")
@@ -18,6 +19,24 @@ T = TypeVar("T")
 _GZIP_MAGIC = b"\x1f\x8b"
 _COMPRESSED_CHUNK = 2**16
 _CHUNK = 2**20
+_PAGE = (
+    "a web page, such as a server sends instead of a file that it doesn't give; "
+    "download it again"
+)
+_POINTER = "a Git LFS pointer to it; fetch the file itself with 'git lfs pull'"
+_MISTAKEN = {
+    b"<!doctype": _PAGE,
+    b"<html": _PAGE,
+    b"<?xml": _PAGE,
+    b"version https://git-lfs": _POINTER,
+}
+"""How files begin that are often found in the place of data, in lower case."""
+
+RECOGNIZED = 24
+"""How many bytes of a file it takes to know them."""
+
+MAX_BYTES = 2**32
+"""How many bytes of images a data set may have."""
 
 
 class Stream(Protocol):
@@ -25,6 +44,36 @@ class Stream(Protocol):
 
     def read(self, size: int, /) -> bytes:
         """Return at most ``size`` bytes, and none only at the end."""
+
+
+def check_there(path: Path) -> None:
+    """Refuse a path that leads nowhere.
+
+    Raises:
+        DataNotFoundError: There is no such file or folder, or it may not be seen.
+    """
+    try:
+        path.stat()
+    except (OSError, ValueError) as error:
+        # A ValueError if the name holds what no file name can, such as a NUL.
+        reason = getattr(error, "strerror", None) or error
+        raise DataNotFoundError(f"{path}: can't find the data: {reason}") from error
+
+
+def mistaken_for(start: bytes, wanted: str) -> str | None:
+    """Say what a file is that is often found in the place of data.
+
+    Args:
+        start: Its first bytes.
+        wanted: What it should be.
+
+    Returns:
+        None if it is none of these.
+    """
+    for words, what in _MISTAKEN.items():
+        if start.lstrip().lower().startswith(words):
+            return f"not {wanted} but {what}"
+    return None
 
 
 @contextmanager
@@ -35,10 +84,21 @@ def open_stream(path: Path) -> Iterator[Stream]:
         DataError: The file can't be read, isn't a regular file, or is not one whole
             gzip stream.
     """
+    with open_file(path) as file:
+        is_gzip = file.peek(2)[:2] == _GZIP_MAGIC
+        yield _GzipStream(path, file) if is_gzip else file
+
+
+@contextmanager
+def open_file(path: Path) -> Iterator[BufferedReader]:
+    """Open a regular file as it is.
+
+    Raises:
+        DataError: The file can't be read, or isn't a regular file.
+    """
     try:
         with open_regular(path) as file:
-            is_gzip = file.peek(2)[:2] == _GZIP_MAGIC
-            yield _GzipStream(path, file) if is_gzip else file
+            yield file
     except NotRegularError as error:
         raise DataError(
             f"{path}: expected a regular file, found another kind"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cnncli.backend.interface import Prediction
-    from cnncli.data.images import Images
+    from cnncli.data.images import Images, Pixels
 
 SCHEMA = "cnncli.evaluation/1"
 
@@ -106,9 +106,7 @@ class Evaluation:
 class Predicts(Protocol):
     """What can be evaluated."""
 
-    def predict(
-        self, pixels: NDArray[np.uint8], labels: NDArray[np.uint8]
-    ) -> Prediction:
+    def predict(self, pixels: Pixels, labels: NDArray[np.uint8]) -> Prediction:
         """Predict and measure every image; see ``Network`` of the backend."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from cnncli.data.dataset import SplitName, load_split
+from cnncli.data.dataset import SplitName, load_for_testing, load_split
 from cnncli.data.sources import find_source, source_at
 from cnncli.errors import DataError, DataNotFoundError
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cnncli.architecture import Shape
+    from cnncli.config.schema import Source as SourceConfig
     from cnncli.data.images import Images
     from cnncli.data.source import DataInfo
     from cnncli.modelfile.file import ModelFile
@@ -29,20 +30,27 @@ class TakesImages(Protocol):
         """(height, width, channels)."""
 
 
-def load_images_at(place: Path, split: SplitName, model: TakesImages) -> Images:
-    """Read the images of a folder, or of those inside the package.
+def load_images_at(
+    place: Path,
+    split: SplitName,
+    model: TakesImages,
+    own: SourceConfig | None = None,
+) -> Images:
+    """Read the images of a file or folder, or of those inside the package.
 
     Args:
         place: See ``source_at``.
-        split: All training images are taken for "train", else all test images.
+        split: All training images are taken for "train", else all test images, or all
+            images if none are set apart.
         model: What they must fit.
+        own: What the model says of its own data; see ``source_at``.
 
     Raises:
         DataError: The images can't be read, or are of another size than the model's.
     """
-    data = source_at(place, model.class_names).describe()
+    data = source_at(place, model.class_names, own).describe()
     _check_fit(model, data)
-    return data.source.load("train" if split == "train" else "test")
+    return data.source.load("train") if split == "train" else load_for_testing(data)
 
 
 def load_evaluation_images(
@@ -63,12 +71,23 @@ def load_evaluation_images(
             changed since it was trained, or aren't known of an adopted model.
     """
     if folder is not None:
-        return load_images_at(folder, split, saved), "data"
-    if "train" not in saved.fingerprints:
+        images = load_images_at(folder, split, saved, saved.config.data.source)
+        if split != "train" and images.digest() == saved.fingerprints.get("train"):
+            raise DataError(
+                f"{folder}: the model was trained on most of these images; leave out "
+                "--data to take those that were set apart to test it"
+            )
+        return images, "data"
+    is_adopted = "train" not in saved.fingerprints
+    if is_adopted:
         _check_adopted(saved, split)
     data = _find_own_data(saved)
     _check_fit(saved, data)
-    images, fingerprints = load_split(saved.config, data, split)
+    if is_adopted:
+        images = load_for_testing(data)
+        fingerprints = {"test": images.digest()}
+    else:
+        images, fingerprints = load_split(saved.config, data, split)
     for pool, fingerprint in fingerprints.items():
         if fingerprint != saved.fingerprints.get(pool):
             raise DataError(

@@ -23,7 +23,7 @@ from cnncli.config.schema import (
     Training,
 )
 from cnncli.config.validation import validate
-from cnncli.data.counts import resolve_count
+from cnncli.data.plan import plan_split
 from cnncli.data.sources import expanded, find_source
 from cnncli.errors import ConfigError, DataError, DataNotFoundError
 from cnncli.experiment.precision import resolved_precision
@@ -77,15 +77,16 @@ def load_experiment(path: Path | None, overrides: Sequence[str] = ()) -> Experim
         except DataError:
             if not problems:
                 raise
-    if parts.split and data:
-        problems += _split_problems(parts.split, data)
+    if parts.source and parts.split and data:
+        said = Data(source=parts.source, split=parts.split)
+        problems += _split_problems(said, data)
     if parts.model and data:
         classes = len(data.class_names)
         rows, found = check_network(parts.model.layers, data.image_shape, classes)
         problems += found
     if problems or config is None or data is None:
         raise ConfigError(*document.lines(problems))
-    return Experiment(_resolved(config, path), data, rows)
+    return Experiment(_resolved(config, path, data), data, rows)
 
 
 def _find_data(source: Source) -> DataInfo:
@@ -102,7 +103,7 @@ def _find_data(source: Source) -> DataInfo:
         key = f"data.source.{source.type}.path"
         raise DataError(
             f"{error}; {key} says where it is: change that in the config, or with "
-            f"--set {key}=FOLDER"
+            f"--set {key}={source.place}"
         ) from error
 
 
@@ -172,38 +173,53 @@ def _clipping_problems(training: Training) -> Iterator[Problem]:
         )
 
 
-def _split_problems(split: Split, data: DataInfo) -> Iterator[Problem]:
+def _split_problems(config: Data, data: DataInfo) -> Iterator[Problem]:
     """Find splits that ask for more images than there are."""
     path = ("data", "split")
-    from_test = split.validation_from == "test"
-    train = resolve_count(split.train, data.num_train)
-    pool = data.num_test if from_test else data.num_train
-    validation = resolve_count(split.validation, pool)
-    if train > data.num_train:
+    plan = plan_split(config, data)
+    if data.num_test and config.split.test is not None:
+        yield Problem(
+            (*path, "test"),
+            f"the data set has {data.num_test:,} test images of its own; leave this "
+            "out",
+        )
+    if plan.pool < 1:
+        yield Problem(
+            (*path, "test"),
+            f"{plan.num_taken:,} images, but there are {plan.num_images:,} in all, "
+            "which are trained on as well",
+        )
+        return
+    beside = f" beside {plan.num_taken:,} to test" if plan.num_taken else ""
+    train, validation = plan.num_train, plan.num_validation
+    if train > plan.pool:
         yield Problem(
             (*path, "train"),
-            f"{train:,} images, but there are {data.num_train:,} to train on",
+            f"{train:,} images, but there are {plan.pool:,} to train on{beside}",
         )
-    if validation > pool:
+    if validation > plan.validation_pool:
         yield Problem(
             (*path, "validation"),
-            f"{validation:,} images, but there are {pool:,} to take them from",
+            f"{validation:,} images, but there are {plan.validation_pool:,} to take "
+            "them from",
         )
-    if not from_test and max(train, validation) <= pool < train + validation:
+    if max(train, plan.num_held_out) <= plan.pool < train + plan.num_held_out:
         yield Problem(
             path,
             f"{train:,} training and {validation:,} validation images are "
-            f"{train + validation:,} together, but there are {pool:,}; lower one",
+            f"{train + validation:,} together, but there are {plan.pool:,}{beside}; "
+            "lower one",
         )
 
 
-def _resolved(config: Config, path: Path) -> Config:
-    """Fill in what the config leaves to its file's name and the machine."""
+def _resolved(config: Config, path: Path, data: DataInfo) -> Config:
+    """Fill in what the config leaves to its file's name, its data and the machine."""
     name = config.name or as_name(path.stem)
     source = config.data.source
     if source.path is not None:
         absolute = str(expanded(source.path).absolute())
         source = source.model_copy(update={"path": absolute})
+    split = plan_split(config.data, data).as_split()
     training = config.training.model_copy(
         update={
             "threads": config.training.threads or available_threads(),
@@ -213,7 +229,7 @@ def _resolved(config: Config, path: Path) -> Config:
     return config.model_copy(
         update={
             "name": name,
-            "data": config.data.model_copy(update={"source": source}),
+            "data": config.data.model_copy(update={"source": source, "split": split}),
             "training": training,
         }
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cnncli.architecture import trace_network
 from cnncli.architecture.batches import PREDICTION_BATCH, batch_parts
 from cnncli.config.schema import Best
-from cnncli.data.counts import resolve_count
+from cnncli.data.plan import plan_split
 from cnncli.errors import DataError, TrainingError
 from cnncli.system.memory import free_memory
 
@@ -101,7 +101,7 @@ def need_to_train(experiment: Experiment) -> Need:
     in_state = 1 + optimizer_slots(training.optimizer)
     kept = isinstance(training.weights, Best)
     copies = in_state + kept + max(batch_parts(config), in_state)
-    train_images = resolve_count(config.data.split.train, data.num_train)
+    train_images = plan_split(config.data, data).num_train
     sizes = [
         math.prod(row.output_shape)
         for layer, row in zip(config.model.layers, rows, strict=True)

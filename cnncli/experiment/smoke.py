@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cnncli.data.counts import resolve_count
+from cnncli.data.plan import plan_split
 
 if TYPE_CHECKING:
     from cnncli.experiment.load import Experiment
@@ -24,16 +24,13 @@ def smoke_experiment(experiment: Experiment) -> Experiment:
         The same network on at most 256 training and 128 validation images for one
         epoch, under a name of its own.
     """
-    config, data = experiment.config, experiment.data
+    config = experiment.config
     split, training = config.data.split, config.training
-    train = resolve_count(split.train, data.num_train)
-    from_test = split.validation_from == "test"
-    pool = data.num_test if from_test else data.num_train
-    validation = resolve_count(split.validation, pool)
+    plan = plan_split(config.data, experiment.data)
     split = split.model_copy(
         update={
-            "train": min(_TRAIN_IMAGES, train),
-            "validation": min(_VALIDATION_IMAGES, validation),
+            "train": min(_TRAIN_IMAGES, plan.num_train),
+            "validation": min(_VALIDATION_IMAGES, plan.num_validation),
         }
     )
     smaller = config.model_copy(

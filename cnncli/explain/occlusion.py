@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
+from cnncli.data.images import blocks
 from cnncli.explain.precision import check_finite, without_rounding
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cnncli.backend.interface import Network
+    from cnncli.data.images import Pixels
 
     Values = NDArray[np.float64]
 
@@ -46,7 +48,7 @@ class Occlusion:
     source: str
 
     @classmethod
-    def by_mean(cls, images: NDArray[np.uint8], source: str) -> Self:
+    def by_mean(cls, images: Pixels, source: str) -> Self:
         """Return the occlusion that suits images of a size, in their mean colour.
 
         Args:
@@ -54,7 +56,10 @@ class Occlusion:
             source: What to call them.
         """
         image_shape = images.shape[1:]
-        colour = images.mean(axis=(0, 1, 2), dtype=np.float64)
+        sums = sum(
+            block.sum(axis=(0, 1, 2), dtype=np.int64) for block in blocks(images)
+        )
+        colour = sums / (len(images) * image_shape[0] * image_shape[1])
         height, width = (max(1, round(n / _PATCHES_A_SIDE)) for n in image_shape[:2])
         return cls(
             (height, width),

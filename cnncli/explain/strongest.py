@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from cnncli.architecture.receptive import Field
     from cnncli.backend.interface import Network
+    from cnncli.data.images import Pixels
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Strongest:
 def find_strongest(
     network: Network,
     layer: str,
-    pixels: NDArray[np.uint8],
+    pixels: Pixels,
     maps: Sequence[int] | None,
     count: int,
 ) -> Strongest:
@@ -101,7 +102,7 @@ def _highest(given: NDArray[np.float32], first: int) -> NDArray[np.float64]:
 
 
 def cut_patches(
-    found: Strongest, pixels: NDArray[np.uint8], field: Field | None
+    found: Strongest, pixels: Pixels, field: Field | None
 ) -> NDArray[np.float32]:
     """Cut out what the found places look at.
 

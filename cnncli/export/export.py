@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnncli.data.images import blocks
 from cnncli.errors import ExportError
 from cnncli.export.description import Description, Precision
 from cnncli.export.formats import Format, Trained
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cnncli.backend.interface import Network
+    from cnncli.data.images import Pixels
     from cnncli.export.images import Tried
     from cnncli.modelfile.file import ModelFile
 
@@ -134,11 +137,10 @@ def _check_size(saved: ModelFile, wanted: Format) -> None:
         )
 
 
-def _probabilities(
-    network: ExportedNetwork, pixels: NDArray[np.uint8]
-) -> NDArray[np.float32]:
+def _probabilities(network: ExportedNetwork, pixels: Pixels) -> NDArray[np.float32]:
     """Return what a file gives, for few images at once and for many."""
-    parts = np.split(pixels, np.cumsum(_FEW))
-    return np.concatenate(
-        [network.predict_probabilities(part) for part in parts if len(part)]
-    )
+    edges = [0, *np.cumsum(_FEW).tolist()]
+    few = [pixels[slice(*edge)] for edge in itertools.pairwise(edges)]
+    many = blocks(pixels, edges[-1])
+    parts = [part for part in (*few, *many) if len(part)]
+    return np.concatenate([network.predict_probabilities(part) for part in parts])

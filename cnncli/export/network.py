@@ -12,6 +12,7 @@ from cnncli.backend.interface import Prediction
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from cnncli.data.images import Pixels
     from cnncli.export.description import Description
     from cnncli.export.formats import Run
 
@@ -44,7 +45,7 @@ class ExportedNetwork:
             raise ValueError(f"it gives {shape} for one image, not {expected}")
 
     def predict_probabilities(
-        self, pixels: NDArray[np.uint8], batch_size: int = PREDICTION_BATCH
+        self, pixels: Pixels, batch_size: int = PREDICTION_BATCH
     ) -> NDArray[np.float32]:
         """Return the probabilities of images, (n, num_classes).
 
@@ -58,9 +59,7 @@ class ExportedNetwork:
         ]
         return np.concatenate(batches)
 
-    def predict(
-        self, pixels: NDArray[np.uint8], labels: NDArray[np.uint8]
-    ) -> Prediction:
+    def predict(self, pixels: Pixels, labels: NDArray[np.uint8]) -> Prediction:
         """Predict and measure every image: its loss, as Keras has it, and accuracy.
 
         Args:

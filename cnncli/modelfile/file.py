@@ -23,6 +23,7 @@ from cnncli.config import Config, config_from_json, config_to_json
 from cnncli.config.fields import Positive, Section, Text, entries, unique
 from cnncli.config.problems import dotted, shortened
 from cnncli.config.validation import validate
+from cnncli.data.brightness import Brightness
 from cnncli.data.normalization import Normalization
 from cnncli.errors import ModelFileError
 from cnncli.modelfile.check import MAX_PIXELS, open_contents
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cnncli.modelfile.foreign import KerasModel
+
+_BRIGHTNESS = "cnncli_brightness"
+"""The attribute that files of before it was added don't have."""
 
 _ROOM = 2**24
 """How many bytes a model file may have beside its weights."""
@@ -53,6 +57,8 @@ class ModelFile:
         normalization: The map of their pixels that the network sees.
         fingerprints: Digests of the data set's pools, by "train" and "test".
         weights: Those of each layer, by its name, if it was read from the file.
+        brightness: How light the training images are, or of an adopted model the test
+            images that it was tried with; None where that isn't known.
     """
 
     path: Path
@@ -62,6 +68,7 @@ class ModelFile:
     normalization: Normalization
     fingerprints: dict[str, str]
     weights: Mapping[str, tuple[Weight, ...]] = field(default_factory=dict, repr=False)
+    brightness: Brightness | None = None
 
     def arrays(self, layer: str) -> list[NDArray[np.float32]]:
         """Return the weights of a layer, in Keras's order.
@@ -117,6 +124,9 @@ def save_model(described: ModelFile, model: keras.Model) -> None:
             normalization = json.dumps(described.normalization.to_dict())
             file.attrs["cnncli_normalization"] = normalization
             file.attrs["cnncli_fingerprints"] = json.dumps(described.fingerprints)
+            if described.brightness is not None:
+                brightness = json.dumps(described.brightness.to_dict())
+                file.attrs[_BRIGHTNESS] = brightness
         digest = read_contents(temporary).digest()
         with h5py.File(temporary, "r+") as file:
             file.attrs[DIGEST] = digest
@@ -211,7 +221,7 @@ def _understand(path: Path, contents: Contents) -> ModelFile:
         RefusedError: An attribute is missing or isn't JSON.
         ValueError: The config is wrong, or the shapes, the normalisation and the
             weights don't fit it or each other.
-        ModelFileError: The normalisation is damaged.
+        ModelFileError: The normalisation or the brightness is damaged.
     """
     config = config_from_json(contents.attributes[CONFIG])
     described = _describe(contents)
@@ -229,6 +239,7 @@ def _understand(path: Path, contents: Contents) -> ModelFile:
     if config.training.precision == "auto":
         raise ValueError("the config leaves the precision open")
     _check_layers(path, config, described, contents.layers)
+    has_brightness = _BRIGHTNESS in contents.attributes
     return ModelFile(
         path,
         config,
@@ -237,6 +248,7 @@ def _understand(path: Path, contents: Contents) -> ModelFile:
         normalization,
         described.fingerprints,
         contents.layers,
+        Brightness.from_dict(contents.json(_BRIGHTNESS)) if has_brightness else None,
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from cnncli.architecture.table import format_summary
+from cnncli.data.brightness import Brightness
 from cnncli.modelfile.file import ModelFile
 from cnncli.modelfile.place import MODEL_NAME
 from cnncli.system.files import write_file
@@ -91,7 +92,7 @@ def write_results(
     folder: RunFolder,
     backend: Backend,
     network: Network,
-    fingerprints: dict[str, str],
+    data: dict[str, Any],
     history: list[dict[str, float]],
     evaluation: Evaluation,
     watcher: Watcher,
@@ -103,7 +104,7 @@ def write_results(
         folder: The run folder.
         backend: The one that built the network.
         network: Trained.
-        fingerprints: Digests of the data set's pools.
+        data: The manifest's account of the images.
         history: One row an epoch.
         evaluation: Of the test images.
         watcher: Is told what the pictures lack.
@@ -117,7 +118,8 @@ def write_results(
         experiment.data.class_names,
         experiment.data.image_shape,
         network.normalization,
-        fingerprints,
+        data["fingerprints"],
+        brightness=Brightness(**data["brightness"]),
     )
     backend.save(described, network)
     write_history(folder, history)

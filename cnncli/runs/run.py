@@ -84,7 +84,7 @@ def run(
             folder,
             backend,
             trained.network,
-            trained.data["fingerprints"],
+            trained.data,
             trained.progress.history,
             evaluation,
             watcher,

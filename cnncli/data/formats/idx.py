@@ -12,7 +12,13 @@ import math
 import struct
 from typing import TYPE_CHECKING
 
-from cnncli.data.streams import open_stream, read_up_to
+from cnncli.data.streams import (
+    MAX_BYTES,
+    RECOGNIZED,
+    mistaken_for,
+    open_stream,
+    read_up_to,
+)
 from cnncli.errors import DataError
 
 if TYPE_CHECKING:
@@ -20,7 +26,6 @@ if TYPE_CHECKING:
 
     from cnncli.data.streams import Stream
 
-MAX_BYTES = 2**32
 _ELEMENTS = {
     0x08: "unsigned bytes",
     0x09: "signed bytes",
@@ -29,21 +34,6 @@ _ELEMENTS = {
     0x0D: "32-bit floats",
     0x0E: "64-bit floats",
 }
-_RECOGNIZED = 24
-_PAGE = (
-    "not IDX but a web page, such as a server sends instead of a file that it doesn't "
-    "give; download it again"
-)
-_POINTER = (
-    "not IDX but a Git LFS pointer to it; fetch the file itself with 'git lfs pull'"
-)
-_NOT_DATA = {
-    b"<!doctype": _PAGE,
-    b"<html": _PAGE,
-    b"<?xml": _PAGE,
-    b"version https://git-lfs": _POINTER,
-}
-"""How files begin that are often found in the place of data, in lower case."""
 
 
 def read_idx_shape(path: Path, *, dimensions: int) -> tuple[int, ...]:
@@ -99,10 +89,9 @@ def _read_header(path: Path, stream: Stream, dimensions: int) -> tuple[int, ...]
     header = read_up_to(stream, size)
     found_magic = header[: len(magic)]
     if found_magic != magic[: len(found_magic)]:
-        start = bytes(header + read_up_to(stream, _RECOGNIZED - len(header)))
-        for words, what in _NOT_DATA.items():
-            if start.lstrip().lower().startswith(words):
-                raise DataError(f"{path}: {what}")
+        start = bytes(header + read_up_to(stream, RECOGNIZED - len(header)))
+        if what := mistaken_for(start, "IDX"):
+            raise DataError(f"{path}: {what}")
         raise DataError(
             f"{path}: expected magic number {_describe_magic(magic)}, found "
             f"{_describe_magic(found_magic)}"

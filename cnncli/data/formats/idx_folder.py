@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from cnncli.data.formats.idx import read_idx, read_idx_shape
+from cnncli.data.labels import check_range
 from cnncli.data.source import DataInfo
 from cnncli.data.streams import read_all
 from cnncli.errors import DataError, DataNotFoundError
@@ -92,7 +93,7 @@ class IdxFolder:
             partial(read_idx, files.labels, dimensions=1),
         )
         _check_counts(files, shape[0], len(labels))
-        _check_labels(files.labels, labels, len(self.class_names))
+        check_range(files.labels, labels, len(self.class_names))
         return Images(
             np.frombuffer(pixels, np.uint8).reshape(*shape, 1),
             np.frombuffer(labels, np.uint8),
@@ -150,21 +151,6 @@ def _check_counts(files: IdxFiles, num_images: int, num_labels: int) -> None:
         raise DataError(
             f"{files.labels}: expected {num_images:,} labels, one for each image in "
             f"{files.images}; found {num_labels:,}"
-        )
-
-
-def _check_labels(path: Path, labels: bytes | bytearray, num_classes: int) -> None:
-    if min(labels) == 1 and max(labels) == num_classes:
-        raise DataError(
-            f"{path}: expected labels from 0 to {num_classes - 1} for {num_classes} "
-            f"classes; found 1 to {num_classes} and none that is 0, as in EMNIST "
-            "Letters: name one class more, before the others, that has no images"
-        )
-    if max(labels) >= num_classes:
-        row = next(row for row, label in enumerate(labels) if label >= num_classes)
-        raise DataError(
-            f"{path}: expected labels from 0 to {num_classes - 1} for {num_classes} "
-            f"classes; found {labels[row]} in row {row:,}, counted from 0"
         )
 
 

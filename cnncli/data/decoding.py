@@ -1,0 +1,168 @@
+"""Many pictures decoded into one array, in threads.
+
+A large array is not kept in memory but in a file, in the folder for caches; it is made
+anew when any of the pictures, or how they are decoded, has changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import PIL
+
+from cnncli.data.pictures import Fit, read_picture
+from cnncli.data.stored import StoredPixels
+from cnncli.errors import DataError, OutputError
+from cnncli.system.files import check_space, replacing
+from cnncli.system.processor import available_threads
+from cnncli.system.tracking import tracked
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cnncli.data.images import Pixels
+
+MOST_IN_MEMORY = 2**26
+"""Bytes of pixels that are decoded each time; reading more from a file is faster."""
+
+_VERSION = 1
+_MOST_PROBLEMS = 20
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """Pictures and how to decode them.
+
+    Attributes:
+        paths: (n,) the files.
+        shape: (height, width, channels) of what comes out.
+        fit: How pictures of another size are brought to it; None if there may be none.
+    """
+
+    paths: Sequence[Path]
+    shape: tuple[int, ...]
+    fit: Fit | None
+
+    @property
+    def size(self) -> int:
+        """Bytes of all pixels."""
+        return len(self.paths) * math.prod(self.shape)
+
+    def pixels(self) -> Pixels:
+        """Decode all pictures, or open the file that has them.
+
+        Returns:
+            (n, height, width, channels).
+
+        Raises:
+            DataError: Some can't be decoded; it lists them.
+            OutputError: There is no room for the file.
+        """
+        if self.size <= MOST_IN_MEMORY:
+            pixels = np.empty((len(self.paths), *self.shape), np.uint8)
+
+            def keep(number: int, image: NDArray[np.uint8]) -> None:
+                pixels[number] = image
+
+            self._decode(keep)
+            return pixels
+        path = self._cache_file()
+        stored = _opened(path)
+        if stored is None:
+            self._store(path)
+            stored = StoredPixels(path)
+        return stored
+
+    def _decode(self, keep: Callable[[int, NDArray[np.uint8]], None]) -> None:
+        """Decode every picture, even after one has failed.
+
+        Args:
+            keep: Takes the number of a picture and its pixels; called by many threads.
+        """
+        problems: list[str] = []
+
+        def decode(number: int) -> Sequence[str]:
+            try:
+                picture = read_picture(self.paths[number], self.shape, self.fit)
+            except DataError as error:
+                return error.problems
+            keep(number, picture.pixels)
+            return ()
+
+        def results() -> Iterator[None]:
+            with ThreadPoolExecutor(available_threads()) as pool:
+                for found in pool.map(decode, range(len(self.paths))):
+                    problems.extend(found)
+                    yield
+
+        tracked("reading pictures", len(self.paths), results())
+        if problems:
+            rest = len(problems) - _MOST_PROBLEMS
+            more = [f"and {rest:,} more that can't be read"] if rest > 0 else []
+            raise DataError(*problems[:_MOST_PROBLEMS], *more)
+
+    def _store(self, path: Path) -> None:
+        """Decode all pictures into a file."""
+        header = {"descr": "|u1", "fortran_order": False}
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            check_space(path.parent, total=self.size, largest=self.size)
+            with replacing(path) as temporary, temporary.open("xb") as file:
+                np.lib.format.write_array_header_1_0(
+                    file, {**header, "shape": (len(self.paths), *self.shape)}
+                )
+                file.flush()
+                start, step = file.tell(), math.prod(self.shape)
+
+                def keep(number: int, image: NDArray[np.uint8]) -> None:
+                    os.pwrite(file.fileno(), image.tobytes(), start + number * step)
+
+                self._decode(keep)
+        except (OSError, OutputError) as error:
+            raise OutputError(
+                f"{error}; what {len(self.paths):,} pictures are decoded to takes "
+                f"{self.size / 1e6:,.0f} MB there: name a folder with room in "
+                "XDG_CACHE_HOME, or make data.source.folder.image_shape smaller"
+            ) from error
+        for other in path.parent.glob(f"{path.name.split('-')[0]}-*.npy"):
+            if other != path:
+                other.unlink(missing_ok=True)
+
+    def _cache_file(self) -> Path:
+        """Return the file for these pictures as they are now, decoded in this way."""
+        decoded_as = [_VERSION, PIL.__version__, self.shape, self.fit]
+        folder = os.path.commonpath([path.absolute() for path in self.paths])
+        states: list[Any] = []
+        for path in self.paths:
+            found = path.stat()
+            states.append([str(path), found.st_size, found.st_mtime_ns])
+        names = [_digest([folder, decoded_as[2:]]), _digest([decoded_as, states])]
+        return _cache_folder() / f"{'-'.join(names)}.npy"
+
+
+def _opened(path: Path) -> StoredPixels | None:
+    """Return what is in a file, if it is there and whole."""
+    try:
+        return StoredPixels(path)
+    except (OSError, ValueError):
+        return None
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
+
+
+def _cache_folder() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    # As the specification says, one that isn't absolute doesn't count.
+    root = Path(base) if Path(base).is_absolute() else Path.home() / ".cache"
+    return root / "cnncli" / "pictures"

@@ -1,0 +1,86 @@
+"""The data source of picture files, a folder a class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnncli.data.formats.picture_tree import LabelledFiles, PictureTree, read_tree
+from cnncli.data.source import DataInfo
+
+if TYPE_CHECKING:
+    from cnncli.architecture import Shape
+    from cnncli.config.schema import Folder
+    from cnncli.data.images import Images
+    from cnncli.data.source import Pool
+
+
+@dataclass(frozen=True)
+class PictureFolder:
+    """A data source: a folder with a folder of pictures for each class.
+
+    Attributes:
+        path: Where it is.
+        asked: What the config says of it.
+    """
+
+    path: Path
+    asked: Folder
+
+    def describe(self) -> DataInfo:
+        """List the pictures, and look at the first if no size is given.
+
+        Raises:
+            DataError: The folder holds no pictures in folders for classes.
+        """
+        tree = read_tree(self.path, self.asked.classes)
+        train, validation = tree.parts["train"], tree.parts.get("validation")
+        test = tree.parts.get("test")
+        num_validation = len(validation.labels) if validation else 0
+        return DataInfo(
+            source=self,
+            place=self.path,
+            train_labels=self.path,
+            class_names=tree.class_names,
+            image_shape=self._image_shape(tree),
+            num_train=len(train.labels) + num_validation,
+            num_test=len(test.labels) if test else 0,
+            num_validation=num_validation,
+            notes=tree.notes,
+        )
+
+    def load(self, pool: Pool) -> Images:
+        """Decode the pictures of a pool.
+
+        Raises:
+            DataError: Pictures can't be decoded, or have several sizes and none is
+                given.
+        """
+        import numpy as np
+
+        from cnncli.data.decoding import Decoding
+        from cnncli.data.images import Images
+
+        tree = read_tree(self.path, self.asked.classes)
+        files = self._files(tree, pool)
+        fit = None if self.asked.image_shape is None else self.asked.fit
+        return Images(
+            Decoding(files.paths, self._image_shape(tree), fit).pixels(),
+            np.frombuffer(files.labels, np.uint8),
+            np.arange(len(files.paths)),
+        )
+
+    def _files(self, tree: PictureTree, pool: Pool) -> LabelledFiles:
+        """Return the files of a pool; those for validation follow those to train on."""
+        chosen = ("test",) if pool == "test" else ("train", "validation")
+        parts = [files for part, files in tree.parts.items() if part in chosen]
+        return LabelledFiles(
+            tuple(path for files in parts for path in files.paths),
+            b"".join(files.labels for files in parts),
+        )
+
+    def _image_shape(self, tree: PictureTree) -> Shape:
+        from cnncli.data.pictures import first_shape
+
+        return self.asked.image_shape or first_shape(tree.parts["train"].paths[0])
