@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -95,15 +94,30 @@ def indices_digest(*index_arrays: Indices) -> str:
     return digest.hexdigest()
 
 
-def count_duplicates(images_a: NDArray[np.uint8], images_b: NDArray[np.uint8]) -> int:
-    """Count the images of ``images_b`` that occur, byte for byte, in ``images_a``.
+def find_duplicates(
+    images_a: NDArray[np.uint8], images_b: NDArray[np.uint8]
+) -> list[tuple[int, int]]:
+    """Find the images of ``images_b`` that occur, byte for byte, in ``images_a``.
 
     Args:
         images_a: (n, height, width, channels).
         images_b: (m, height, width, channels).
+
+    Returns:
+        For each of them, in order, the position of the first such image in
+        ``images_a``, and its own.
     """
-    wanted = Counter(image.tobytes() for image in images_b)
-    return sum(wanted.pop(image.tobytes(), 0) for image in images_a)
+    wanted = {image.tobytes() for image in images_b}
+    first: dict[bytes, int] = {}
+    for position, image in enumerate(images_a):
+        content = image.tobytes()
+        if content in wanted:
+            first.setdefault(content, position)
+    return [
+        (first[content], position)
+        for position, image in enumerate(images_b)
+        if (content := image.tobytes()) in first
+    ]
 
 
 def _shuffled(count: int, seed: int, stream: int) -> Indices:

@@ -66,8 +66,8 @@ def _all_for_testing(saved: ModelFile, data: DataInfo) -> Images:
     images = load_for_testing(data)
     if not data.num_test and images.digest() == saved.fingerprints.get("train"):
         raise DataError(
-            f"{data.place}: the model was trained on most of these images; leave out "
-            "--data to take those that were set apart to test it"
+            f"{data.place}: the model was trained on some of these images; leave out "
+            "--data to take those that it has not seen"
         )
     return images
 
