@@ -304,13 +304,13 @@ def test_validation_out_of_the_test_images_is_warned_of(config: str, cli: Cli) -
     result = cli("train", config, "-q", split)
     assert result.stderr == (
         "warning: 100 of the 10,000 test images are validation images too; the test "
-        "result is not that of unseen images\n"
+        "result is not that of unseen images (test image 0 is 0, 1 is 1, 2 is 2, ...)\n"
     )
     assert "\nwarnings    1, see above\n" in result.stdout
     again = cli("train", config, "-q", "--json", "--resume", split)
     assert json.loads(again.stdout)["warnings"] == [
         "100 of the 10,000 test images are validation images too; the test result is "
-        "not that of unseen images"
+        "not that of unseen images (test image 0 is 0, 1 is 1, 2 is 2, ...)"
     ]
 
 

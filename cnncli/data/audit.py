@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnncli.data.images import blocks
-from cnncli.data.splits import count_duplicates
+from cnncli.data.splits import find_duplicates
 
 if TYPE_CHECKING:
     from cnncli.data.dataset import Splits
     from cnncli.data.images import Images
 
 _NAMED = 5
+_PAIRS = 3
 _SORTED = "; the labels are sorted; data.split.method: stratified mixes them"
 
 
@@ -54,12 +55,19 @@ def suspicions(splits: Splits, class_names: tuple[str, ...]) -> Iterator[str]:
         ("training", "test"),
         ("training", "validation"),
     ):
-        shared = count_duplicates(named[seen].pixels, named[unseen].pixels)
-        if shared:
+        pairs = find_duplicates(named[seen].pixels, named[unseen].pixels)
+        if pairs:
             yield (
-                f"{shared:,} of the {len(named[unseen]):,} {unseen} images are {seen} "
-                f"images too; the {unseen} result is not that of unseen images"
+                f"{len(pairs):,} of the {len(named[unseen]):,} {unseen} images are "
+                f"{seen} images too; the {unseen} result is not that of unseen images "
+                f"({unseen} image {_paired(pairs, named[seen], named[unseen])})"
             )
+
+
+def _paired(pairs: list[tuple[int, int]], first: Images, second: Images) -> str:
+    """Return which images are the same, as they are numbered in their pools."""
+    shown = [f"{second.indices[b]} is {first.indices[a]}" for a, b in pairs[:_PAIRS]]
+    return ", ".join([*shown, "..."] if len(pairs) > _PAIRS else shown)
 
 
 def _are_sorted(*taken: Images) -> bool:

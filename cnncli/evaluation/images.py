@@ -74,8 +74,8 @@ def load_evaluation_images(
         images = load_images_at(folder, split, saved, saved.config.data.source)
         if split != "train" and images.digest() == saved.fingerprints.get("train"):
             raise DataError(
-                f"{folder}: the model was trained on most of these images; leave out "
-                "--data to take those that were set apart to test it"
+                f"{folder}: the model was trained on some of these images; leave out "
+                "--data to take those that it has not seen"
             )
         return images, "data"
     is_adopted = "train" not in saved.fingerprints
