@@ -139,16 +139,20 @@ def _pair(value: Any) -> Any:
     raise _refusal(f"{expected}, got {describe(value)}")
 
 
-def _count_or_share(value: Any) -> Any:
-    """Accept a count of images, or a share of them between 0 and 1."""
-    if (_is_whole(value) and value >= 1) or (
-        isinstance(value, float) and 0 < value < 1
-    ):
-        return value
-    raise _refusal(
-        "must be a count of images (a whole number of at least 1) or a share of them "
-        f"(a number between 0 and 1), got {describe(value)}"
-    )
+def _count_or_share(minimum: int) -> BeforeValidator:
+    """Accept a count of images, or a share of them: 1 is one of them, 1.0 all."""
+
+    def check(value: Any) -> Any:
+        if (_is_whole(value) and value >= minimum) or (
+            isinstance(value, float) and 0 < value <= 1
+        ):
+            return value
+        raise _refusal(
+            f"must be a count of images (a whole number of at least {minimum}) or a "
+            f"share of them (a number between 0 and 1), got {describe(value)}"
+        )
+
+    return BeforeValidator(check)
 
 
 def _factor(value: Any) -> Any:
@@ -184,7 +188,8 @@ PositiveFloat = Annotated[float, Field(gt=0)]
 NotNegativeFloat = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Size = Annotated[tuple[Positive, Positive], BeforeValidator(_pair)]
-CountOrShare = Annotated[int | float, BeforeValidator(_count_or_share)]
+CountOrShare = Annotated[int | float, _count_or_share(1)]
+CountOrShareOrNone = Annotated[int | float, _count_or_share(0)]
 Factor = Annotated[float | tuple[float, float], BeforeValidator(_factor)]
 _Margin = Annotated[int, Field(ge=0, le=10_000)]
 Margins = Annotated[

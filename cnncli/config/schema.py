@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field
 
 from cnncli.config.fields import (
     CountOrShare,
+    CountOrShareOrNone,
     Fraction,
     Name,
     Named,
@@ -72,10 +73,13 @@ class Split(Section):
     )
     train: CountOrShare = Field(
         10_000,
-        description="training images: a count, or a share of the pool between 0 and 1",
+        description="training images: a count, or a share of the pool between 0 and 1; "
+        "1 is one image, 1.0 are all",
     )
-    validation: CountOrShare = Field(
-        6_000, description="validation images: a count, or a share between 0 and 1"
+    validation: CountOrShareOrNone = Field(
+        6_000,
+        description="validation images: a count, or a share between 0 and 1; 0: none, "
+        "and nothing is measured after each epoch",
     )
     validation_from: Literal["train", "test"] = Field(
         "train",

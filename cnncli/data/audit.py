@@ -25,9 +25,9 @@ def suspicions(splits: Splits, class_names: tuple[str, ...]) -> Iterator[str]:
         class_names: The name of each class.
 
     Yields:
-        A line for training and for validation images, if classes are absent from
-        them, and why if that can be seen; and one for each two splits that have images
-        in common, byte for byte.
+        A line for training and for validation images, if there are any and classes
+        are absent from them, and why if that can be seen; and one for each two splits
+        that have images in common, byte for byte.
     """
     named = {
         "training": splits.train,
@@ -38,7 +38,8 @@ def suspicions(splits: Splits, class_names: tuple[str, ...]) -> Iterator[str]:
         ("training", (splits.train,)),
         ("validation", (splits.train, splits.validation)),
     ):
-        if absent := _absent_classes(named[name], class_names):
+        absent = _absent_classes(named[name], class_names)
+        if absent and len(named[name]):
             reason = _SORTED if _are_sorted(*taken) else ""
             yield f"no {name} image is of the class {_listed(absent)}{reason}"
     for seen, unseen in (

@@ -31,7 +31,8 @@ def load_evaluation_images(
 
     Raises:
         DataError: The images can't be read, are of another size than the model's, have
-            changed since it was trained, or aren't known of an adopted model.
+            changed since it was trained, or aren't known of an adopted model; or there
+            were no validation images.
     """
     if folder is not None:
         data = source_at(folder, saved.class_names).describe()
@@ -39,6 +40,11 @@ def load_evaluation_images(
         return data.source.load("test"), "data"
     if "train" not in saved.fingerprints:
         _check_adopted(saved, split)
+    if split == "validation" and saved.config.data.split.validation == 0:
+        raise DataError(
+            f"{saved.path}: the model was trained without validation images; evaluate "
+            "it on test images"
+        )
     data = _find_own_data(saved)
     _check_fit(saved, data)
     images, fingerprints = load_split(saved.config, data, split)
