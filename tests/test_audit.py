@@ -44,6 +44,7 @@ def splits(train: Images, validation: Images, test: Images) -> Splits:
     ("train", "validation", "test", "expected"),
     [
         (images(0, [0, 1, 2]), images(10, [2, 1, 0]), images(20, [0, 1, 2]), []),
+        (images(0, [0, 1, 2]), images(0, []), images(20, [0, 1, 2]), []),
         (
             images(0, [0, 2, 0]),
             images(10, [2]),
@@ -102,6 +103,7 @@ def splits(train: Images, validation: Images, test: Images) -> Splits:
     ],
     ids=[
         "nothing",
+        "no validation images",
         "absent classes",
         "sorted",
         "sorted, all classes trained",

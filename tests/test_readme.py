@@ -14,6 +14,7 @@ from benchmarks.report import speed_chart
 from benchmarks.targets import TRAINING
 from cnncli import errors
 from cnncli.cli import cli as group
+from cnncli.experiment.load import load_experiment
 from cnncli.export.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -107,6 +108,16 @@ def test_the_summary_in_a_session_is_that_of_the_program(cli: Cli) -> None:
     session = f"$ cnncli summary\n{cli('summary').stdout}```\n"
     assert session in text_of("README.md")
     assert session in text_of("docs/commands.md")
+
+
+def test_every_shipped_config_has_a_row_with_its_parameters() -> None:
+    row = r"^\| \[`([\w-]+)`\]\(configs/\1\.yaml\) \| ([\d,]+) \| 0\.\d{4} \|"
+    rows = re.findall(row, text_of("README.md"), flags=re.MULTILINE)
+    shipped = {path.stem: path for path in (ROOT / "configs").iterdir()}
+    assert dict(rows) == {
+        name: f"{sum(row.parameters for row in load_experiment(path).rows):,}"
+        for name, path in shipped.items()
+    }
 
 
 def test_the_chart_shows_the_last_run_on_the_page_of_speed() -> None:

@@ -39,6 +39,9 @@ label_lists = st.lists(st.integers(0, 4), min_size=2, max_size=60)
         (0.001, 10, 1),
         (1e-9, 10, 1),
         (0.999, 10, 10),
+        (1.0, 10, 10),
+        (1, 10, 1),
+        (0, 10, 0),
     ],
 )
 def test_a_count_stays_and_a_share_is_rounded(

@@ -172,16 +172,22 @@ def _pair(value: Any) -> Any:
     raise _refusal(f"{expected}, got {describe(value)}")
 
 
-def _count_or_share(value: Any) -> Any:
-    """Accept a count of images, or a share of them between 0 and 1."""
-    if (_is_whole(value) and value >= 1) or (
-        isinstance(value, float) and 0 < value < 1
-    ):
-        return value
-    raise _refusal(
-        "must be a count of images (a whole number of at least 1) or a share of them "
-        f"(a number between 0 and 1), got {describe(value)}"
-    )
+def _count_or_share(minimum: int) -> BeforeValidator:
+    """Accept a count of images, or a share of them: 1 is one of them, 1.0 all."""
+
+    def check(value: Any) -> Any:
+        if (_is_whole(value) and value >= minimum) or (
+            isinstance(value, float) and 0 < value <= 1
+        ):
+            return value
+        raise _refusal(
+            f"must be a count of images (a whole number of at least {minimum}) or a "
+            f"share of them (a number between 0 and 1), got {describe(value)}"
+        )
+
+    count, share = Field(ge=minimum), Field(gt=0, le=1)
+    written = Annotated[int, count] | Annotated[float, share]
+    return BeforeValidator(check, json_schema_input_type=written)
 
 
 def _factor(value: Any) -> Any:
@@ -235,12 +241,8 @@ Size = Annotated[
     tuple[Positive, Positive],
     BeforeValidator(_pair, json_schema_input_type=Positive | _Pair),
 ]
-_Count = Annotated[int, Field(ge=1)]
-_Share = Annotated[float, Field(gt=0, lt=1)]
-CountOrShare = Annotated[
-    int | float,
-    BeforeValidator(_count_or_share, json_schema_input_type=_Count | _Share),
-]
+CountOrShare = Annotated[int | float, _count_or_share(1)]
+CountOrShareOrNone = Annotated[int | float, _count_or_share(0)]
 _Bound = Annotated[float, Field(ge=-1, le=1)]
 _Bounds = Annotated[list[_Bound], _two]
 _Upper = Annotated[float, Field(ge=0, le=1)]

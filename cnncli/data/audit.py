@@ -27,9 +27,9 @@ def suspicions(splits: Splits, class_names: tuple[str, ...]) -> Iterator[str]:
         class_names: The name of each class.
 
     Yields:
-        A line for each split from which classes are absent, and why if that can be
-        seen; one if all images are all but black; and one for each two splits that
-        have images in common, byte for byte.
+        A line for each split that has images, but none of some class, and why if that
+        can be seen; one if all images are all but black; and one for each two splits
+        that have images in common, byte for byte.
     """
     named = {
         "training": splits.train,
@@ -41,7 +41,8 @@ def suspicions(splits: Splits, class_names: tuple[str, ...]) -> Iterator[str]:
         "validation": (splits.train, splits.validation),
     }
     for name, images in named.items():
-        if absent := _absent_classes(images, class_names):
+        absent = _absent_classes(images, class_names)
+        if absent and len(images):
             is_sorted = name in taken and _are_sorted(*taken[name])
             reason = _SORTED if is_sorted else ""
             yield f"no {name} image is of the class {_listed(absent)}{reason}"

@@ -57,7 +57,8 @@ class Images:
 
     def take(self, indices: NDArray[np.int64]) -> Images:
         """Return some of the images; neighbours are not copied."""
-        first, last = int(indices[0]), int(indices[-1]) + 1
+        first = int(indices[0]) if len(indices) else 0
+        last = first + len(indices)
         is_range = np.array_equal(indices, np.arange(first, last))
         chosen = slice(first, last) if is_range else indices
         pixels: Pixels = (

@@ -68,7 +68,8 @@ def load_evaluation_images(
 
     Raises:
         DataError: The images can't be read, are of another size than the model's, have
-            changed since it was trained, or aren't known of an adopted model.
+            changed since it was trained, or aren't known of an adopted model; or there
+            were no validation images.
     """
     if folder is not None:
         images = load_images_at(folder, split, saved, saved.config.data.source)
@@ -81,6 +82,11 @@ def load_evaluation_images(
     is_adopted = "train" not in saved.fingerprints
     if is_adopted:
         _check_adopted(saved, split)
+    if split == "validation" and saved.config.data.split.validation == 0:
+        raise DataError(
+            f"{saved.path}: the model was trained without validation images; evaluate "
+            "it on test images"
+        )
     data = _find_own_data(saved)
     _check_fit(saved, data)
     if is_adopted:

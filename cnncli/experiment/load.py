@@ -69,7 +69,7 @@ def load_experiment(path: Path | None, overrides: Sequence[str] = ()) -> Experim
     data: DataInfo | None = None
     rows: tuple[LayerRow, ...] = ()
     if parts.training:
-        problems += _monitor_problems(parts.training)
+        problems += _monitor_problems(parts.training, parts.split)
         problems += _clipping_problems(parts.training)
     if parts.source:
         try:
@@ -142,12 +142,19 @@ def _alone(key: str, section: Any) -> Any:
     return {name: value for name, value in section.items() if name == key}
 
 
-def _monitor_problems(training: Training) -> Iterator[Problem]:
+def _monitor_problems(training: Training, split: Split | None) -> Iterator[Problem]:
     """Find what watches a metric that isn't measured."""
+    unvalidated = split is not None and split.validation == 0
     for path, monitor in _monitors(training):
         metric = monitor.removeprefix("val_")
         if metric not in ("loss", *training.metrics):
             message = f"{monitor!r} is not measured; add {metric!r} to training.metrics"
+            yield Problem((*path, "monitor"), message)
+        elif unvalidated and monitor != metric:
+            message = (
+                f"{monitor!r} is not measured, for data.split.validation is 0; give it "
+                "some images"
+            )
             yield Problem((*path, "monitor"), message)
 
 
