@@ -17,6 +17,7 @@ from cnncli.commands.convolve import convolve
 from cnncli.commands.evaluate import evaluate
 from cnncli.commands.feature_maps import feature_maps
 from cnncli.commands.plot_model import plot_model
+from cnncli.commands.predict import predict
 from cnncli.commands.started import OWN_PROCESS
 from cnncli.commands.summary import summary
 from cnncli.commands.train import train
@@ -78,6 +79,7 @@ def cli(debug: bool) -> None:
       cnncli summary                          the network, layer by layer
       cnncli train                            train it: a minute or two
       cnncli evaluate runs/fashion-mnist      what it gets right
+      cnncli predict runs/fashion-mnist FILE  what is in a picture
       cnncli feature-maps runs/fashion-mnist  what its layers see
     """
 
@@ -85,6 +87,7 @@ def cli(debug: bool) -> None:
 for command in (
     train,
     evaluate,
+    predict,
     summary,
     plot_model,
     feature_maps,

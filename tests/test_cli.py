@@ -64,6 +64,7 @@ def test_commands(cli: Cli) -> None:
         "evaluate",
         "feature-maps",
         "plot-model",
+        "predict",
         "summary",
         "train",
     ]

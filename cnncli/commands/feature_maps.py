@@ -11,6 +11,7 @@ from cnncli.commands.heat_map_options import HeatMapOptions, listed
 from cnncli.commands.heat_maps import Drawn, draw_heat_maps
 from cnncli.commands.options import Counts, data_option, file_path, overwrite_option
 from cnncli.commands.started import backend_started
+from cnncli.errors import printable
 from cnncli.system.columns import aligned
 from cnncli.system.terminal import say
 
@@ -88,7 +89,8 @@ def feature_maps(
     """Draw what every layer of MODEL makes of one image.
 
     MODEL is a run folder or a model file. The image gets the model's own
-    normalisation. Prints the shape of each layer's activation.
+    normalisation. Prints the shape of each layer's activation, and of an image file
+    the predicted class with its probability.
 
     With --grad-cam or --occlusion, draws instead what in the image speaks for a class,
     beside it the same for the likeliest other class and for random weights.
@@ -124,7 +126,7 @@ def feature_maps(
     drawn = (
         draw_heat_maps(saved, wanted, pixels, title)
         if wanted
-        else _draw_feature_maps(saved, pixels, title, chosen, maps)
+        else _draw_feature_maps(saved, pixels, title, chosen, maps, tell=label is None)
     )
     tag = image.stem if image else str(index or 0)
     name = wanted.file_name(tag) if wanted else f"feature_maps_{tag}.png"
@@ -203,7 +205,10 @@ def _draw_feature_maps(
     title: str,
     chosen: tuple[LayerRow, ...],
     maps: tuple[int, ...] | None,
+    *,
+    tell: bool,
 ) -> Drawn:
+    """Draw what layers make of an image; perhaps tell what the last of them says."""
     from cnncli.explain.activations import layer_activations
     from cnncli.plots.feature_maps import LayerMaps, plot_feature_maps
 
@@ -221,4 +226,9 @@ def _draw_feature_maps(
         pixels, layers, class_names=saved.class_names, title=title
     )
     shapes = [(name, str(given.shape)) for name, given in activations.items()]
-    return Drawn(picture, activations, aligned(shapes))
+    table = aligned(shapes)
+    if tell:
+        *_, probabilities = every.values()
+        name = printable(saved.class_names[int(probabilities.argmax())])
+        table += f"\npredicted: {name}, {probabilities.max():.4f}"
+    return Drawn(picture, activations, table)
