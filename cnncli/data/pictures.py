@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -38,7 +38,16 @@ _DONE: dict[Fit, str] = {
     "pad": "resized and padded",
     "crop": "resized and cropped",
 }
-_TURNED = range(2, 9)
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns a picture upright, by the orientation that is noted in it."""
 
 
 class Picture(NamedTuple):
@@ -132,9 +141,9 @@ def _decode(
         changes = []
         if getattr(opened, "is_animated", False):
             changes.append("reduced to its first frame")
-        if opened.getexif().get(ExifTags.Base.Orientation) in _TURNED:
+        upright, was_turned = _upright(opened)
+        if was_turned:
             changes.append("turned upright as its camera noted")
-        upright = ImageOps.exif_transpose(opened)
         image, more = in_8_bits(opened, upright, bits, mode)
     return image, [*changes, *more]
 
@@ -154,6 +163,22 @@ def _refusing(name: str) -> Iterator[None]:
         ) from error
     except Exception as error:  # a decoder may raise anything
         raise DataError(f"{name}: the picture can't be read: {error}") from error
+
+
+def _upright(opened: Image.Image) -> tuple[Image.Image, bool]:
+    """Load a picture and turn it upright; also say whether it had to be turned.
+
+    Pillow turns TIFF itself as it loads it, but not the others. A note that is damaged
+    tells nothing, and the pixels may still be good.
+    """
+    noted = getattr(opened, "tag_v2", {}).get(ExifTags.Base.Orientation)
+    opened.load()
+    if opened.format == "TIFF":
+        return opened, noted in _TURNS
+    turn = None
+    with suppress(Exception):
+        turn = _TURNS.get(opened.getexif()[ExifTags.Base.Orientation])
+    return (opened, False) if turn is None else (opened.transpose(turn), True)
 
 
 def _resized(image: Image.Image, size: tuple[int, int], fit: Fit) -> Image.Image:
