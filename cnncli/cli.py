@@ -20,6 +20,7 @@ from cnncli.commands.export import export
 from cnncli.commands.feature_maps import feature_maps
 from cnncli.commands.inspect import inspect
 from cnncli.commands.plot_model import plot_model
+from cnncli.commands.predict import predict
 from cnncli.commands.schema import schema
 from cnncli.commands.started import OWN_PROCESS
 from cnncli.commands.summary import summary
@@ -82,6 +83,7 @@ def cli(debug: bool) -> None:
       cnncli summary                          the network, layer by layer
       cnncli train                            train it: a minute or two
       cnncli evaluate runs/fashion-mnist      what it gets right
+      cnncli predict runs/fashion-mnist FILE  what is in a picture
       cnncli feature-maps runs/fashion-mnist  what its layers see
     """
 
@@ -89,6 +91,7 @@ def cli(debug: bool) -> None:
 for command in (
     train,
     evaluate,
+    predict,
     summary,
     plot_model,
     feature_maps,

@@ -46,7 +46,10 @@ class ConfigError(CnncliError):
 
 
 class DataError(CnncliError):
-    """A data set is missing, damaged, or not what the config or model says."""
+    """A data set is missing, damaged, or not what the config or model says.
+
+    Also some images among many, where the others are gone through.
+    """
 
     exit_code = 3
 

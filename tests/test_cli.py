@@ -68,6 +68,7 @@ def test_commands(cli: Cli) -> None:
         "inspect",
         "plot-model",
         "schema",
+        "predict",
         "summary",
         "train",
     ]

@@ -161,6 +161,9 @@ def test_feature_maps_of_an_image_file(run: Path, cli: Cli) -> None:
     )
     assert Path("file.npz").read_bytes() == Path("maps.npz").read_bytes()
     assert "resized" not in result.stderr
+    row = (run / "predictions.csv").read_text().splitlines()[4].split(",")
+    last = result.stdout.splitlines()[-1]
+    assert last == f"predicted: {row[2]}, {float(row[3]):.4f}"
 
 
 def test_feature_maps_notes_that_an_image_was_resized(run: Path, cli: Cli) -> None:

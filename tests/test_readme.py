@@ -63,6 +63,16 @@ def test_json_keys_of_evaluate_and_summary(finished: Path, cli: Cli) -> None:
     assert documented_keys("cnncli.convolve/1") == set(exercise)
 
 
+def test_json_keys_of_predict(finished: Path, cli: Cli) -> None:
+    result = cli("predict", str(finished), "nothing.png", "--json", exit_code=3)
+    found = json.loads(result.stdout)
+    assert documented_keys("cnncli.predict/1") == set(found)
+    table = text_of("docs/json.md").split("An image's object:")[1].split("\n\n")[1]
+    first_cells = [line.split("|")[1] for line in table.splitlines()[2:]]
+    keys = {key for cell in first_cells for key in re.findall(r"`(\w+)`", cell)}
+    assert keys == set(found["predictions"][0])
+
+
 def test_json_keys_of_train(trained: tuple[Path, Result]) -> None:
     _, result = trained
     assert documented_keys("cnncli.train/1") == set(json.loads(result.stdout))

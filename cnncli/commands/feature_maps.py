@@ -132,7 +132,8 @@ def feature_maps(
     """Draw what every layer of MODEL makes of an image, or of several.
 
     MODEL is a run folder or a model file. The image gets the model's own
-    normalisation. Prints the shape of each layer's activation.
+    normalisation. Prints the shape of each layer's activation, and of an image file
+    the predicted class with its probability.
 
     With --grad-cam or --occlusion, draws instead what in the image speaks for a class,
     beside it the same for the likeliest other class and for random weights. With
@@ -184,7 +185,9 @@ def feature_maps(
         view = (
             HeatMapView(saved, wanted, subjects[0], look.tag)
             if wanted
-            else FeatureMapsView(saved, subjects, rows, maps, look.tag)
+            else FeatureMapsView(
+                saved, subjects, rows, maps, look.tag, tells=bool(images)
+            )
         )
     out = out or saved.path.parent / f"{view.name}.png"
     drawn = view.draw(format_of(out))

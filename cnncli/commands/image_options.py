@@ -61,7 +61,7 @@ class ImageOptions:
 
         subjects = []
         for file in self.files:
-            pixels, changes = read_picture(file, saved.image_shape)
+            pixels, changes = read_picture(file, saved.image_shape, saved.fit)
             for change in changes:
                 say(f"note: {file} was {change}")
             subjects.append(Subject(file.name, pixels))

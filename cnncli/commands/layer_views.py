@@ -13,6 +13,7 @@ from cnncli.system.columns import aligned
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
     from cnncli.architecture import LayerRow
     from cnncli.architecture.receptive import Field
@@ -63,6 +64,7 @@ class FeatureMapsView:
         rows: The layers.
         maps: The maps of each; None for all.
         tag: A word for the images.
+        tells: Whether to tell what the network takes them for.
     """
 
     saved: ModelFile
@@ -70,6 +72,7 @@ class FeatureMapsView:
     rows: Sequence[LayerRow]
     maps: tuple[int, ...] | None
     tag: str
+    tells: bool
 
     @property
     def name(self) -> str:
@@ -109,9 +112,21 @@ class FeatureMapsView:
             title=title,
             picture_format=picture_format,
         )
-        shapes = [(name, str(given.shape)) for name, given in arrays.items()]
+        table = aligned([(name, str(given.shape)) for name, given in arrays.items()])
+        if self.tells:
+            *_, probabilities = every.values()
+            table += f"\n{self._told(probabilities)}"
         given = pixels[0] if len(pixels) == 1 else pixels
-        return Drawn(picture, {INPUT_NAME: given, **arrays}, aligned(shapes))
+        return Drawn(picture, {INPUT_NAME: given, **arrays}, table)
+
+    def _told(self, probabilities: NDArray[np.float32]) -> str:
+        """Return what the network takes each image for."""
+        lines = []
+        for subject, row in zip(self.subjects, probabilities, strict=True):
+            name = printable(self.saved.class_names[int(row.argmax())])
+            which = f"{printable(subject.name)} " if len(self.subjects) > 1 else ""
+            lines.append(f"predicted: {which}{name}, {row.max():.4f}")
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True)

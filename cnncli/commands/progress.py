@@ -26,6 +26,9 @@ class QuietProgress(Watcher):
         """Show the message, on a line of its own."""
         say(f"warning: {message}")
 
+    def count(self, doing: str, done: int, total: int) -> None:
+        """Take note that ``done`` of ``total`` things are done."""
+
 
 class PlainProgress(QuietProgress):
     """Shows one plain line an epoch."""
@@ -57,6 +60,7 @@ class LiveProgress(QuietProgress):
             TextColumn("{task.fields[detail]}", markup=False),
             TimeRemainingColumn(compact=True),
             console=console,
+            redirect_stdout=False,  # to stderr, where results don't belong
             transient=True,
             refresh_per_second=4,
         )
@@ -74,6 +78,16 @@ class LiveProgress(QuietProgress):
     def status(self, doing: str) -> None:
         """Show what is done now."""
         self._bar.reset(self._task, total=None, description=doing, detail="")
+
+    def count(self, doing: str, done: int, total: int) -> None:
+        """Move the bar."""
+        self._bar.update(
+            self._task,
+            total=total,
+            completed=done,
+            description=doing,
+            detail=f"{done:,}/{total:,}",
+        )
 
     def note(self, message: str) -> None:
         """Show the message above the bar."""
@@ -102,11 +116,12 @@ class LiveProgress(QuietProgress):
 
 
 @contextmanager
-def open_progress(*, quiet: bool) -> Iterator[QuietProgress]:
+def open_progress(*, quiet: bool, bar: bool = True) -> Iterator[QuietProgress]:
     """Choose how progress is shown.
 
     Args:
         quiet: Show warnings only.
+        bar: Whether a live bar would be in nobody's way.
 
     Yields:
         What to tell of it; live where stderr is a terminal.
@@ -114,7 +129,7 @@ def open_progress(*, quiet: bool) -> Iterator[QuietProgress]:
     console = Console(file=sys.stderr)
     if quiet:
         yield QuietProgress()
-    elif console.is_terminal and not console.is_dumb_terminal:
+    elif bar and console.is_terminal and not console.is_dumb_terminal:
         with LiveProgress(console) as live:
             yield live
     else:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import keras
     from numpy.typing import NDArray
 
+    from cnncli.config.schema import Fit
     from cnncli.modelfile.foreign import KerasModel
 
 _BRIGHTNESS = "cnncli_brightness"
@@ -69,6 +70,15 @@ class ModelFile:
     fingerprints: dict[str, str]
     weights: Mapping[str, tuple[Weight, ...]] = field(default_factory=dict, repr=False)
     brightness: Brightness | None = None
+
+    @property
+    def fit(self) -> Fit:
+        """How pictures of another size are brought to the model's.
+
+        As those that it was trained on were, if they were pictures.
+        """
+        fit: Fit = getattr(self.config.data.source, "fit", "stretch")
+        return fit
 
     def arrays(self, layer: str) -> list[NDArray[np.float32]]:
         """Return the weights of a layer, in Keras's order.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
 import os
 import re
@@ -12,7 +13,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cnncli.errors import OutputError
 
@@ -99,13 +100,36 @@ def write_new_files(
                 or not path.is_file()
                 or path.read_bytes() != new[path]
             ):
-                raise OutputError(
-                    f"{path}: there is already a file with other content; choose "
-                    "another place, or replace it with --overwrite"
-                )
+                raise _conflict(path)
             del new[path]
     for path, data in new.items():
         write_file(path, data)
+
+
+@contextmanager
+def new_file(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
+    """Write a file bit by bit, like ``write_new_files`` in what it never replaces.
+
+    It appears under its name when the block ends well.
+
+    Args:
+        path: The file.
+        overwrite: Whether one with other content may be replaced.
+
+    Yields:
+        Where to write.
+
+    Raises:
+        OutputError: The file has other content and isn't to be replaced, or it can't
+            be written.
+    """
+    with replacing(path) as temporary:
+        with temporary.open("xb") as file:
+            yield file
+        if not overwrite and os.path.lexists(path):
+            is_file = path.is_file() and not path.is_symlink()
+            if not is_file or not filecmp.cmp(path, temporary, shallow=False):
+                raise _conflict(path)
 
 
 @contextmanager
@@ -178,6 +202,13 @@ def check_space(folder: Path, *, total: int, largest: int) -> None:
             f"this process may write no larger ones than {_megabytes(limit)}; raise "
             "the limit with 'ulimit -f'"
         )
+
+
+def _conflict(path: Path) -> OutputError:
+    return OutputError(
+        f"{path}: there is already a file with other content; choose another place, or "
+        "replace it with --overwrite"
+    )
 
 
 def _megabytes(size: int) -> str:
