@@ -108,6 +108,7 @@ def _evaluate_model(
 ) -> tuple[Evaluation, Path]:
     """Evaluate a model in Keras; return the path of its file too."""
     from cnncli.architecture.batches import PREDICTION_BATCH
+    from cnncli.commands.progress import open_progress
     from cnncli.evaluation.evaluate import evaluate as evaluate_network
     from cnncli.evaluation.images import load_evaluation_images
     from cnncli.experiment.memory import check_memory_to_predict
@@ -115,7 +116,8 @@ def _evaluate_model(
 
     saved = open_model(model)
     check_memory_to_predict(saved, PREDICTION_BATCH)
-    images, name = load_evaluation_images(saved, split, data)
+    with open_progress(quiet=False):
+        images, name = load_evaluation_images(saved, split, data)
     with backend_started(saved.config) as backend:
         network = backend.load(saved)
         result = evaluate_network(network, images, saved.class_names, split=name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -16,6 +16,7 @@ from rich.progress import (
 
 from cnncli.errors import printable
 from cnncli.system.terminal import say
+from cnncli.system.tracking import watching
 from cnncli.training.watchers import Watcher
 
 
@@ -75,6 +76,12 @@ class LiveProgress(QuietProgress):
     def __exit__(self, *exception: object) -> None:
         self._bar.stop()
 
+    def track(self, doing: str, total: int, parts: Iterable[None]) -> Iterator[None]:
+        """Move the bar with each part of long work; see ``cnncli.system.tracking``."""
+        for done, _ in enumerate(parts, 1):
+            self.count(doing, done, total)
+            yield
+
     def status(self, doing: str) -> None:
         """Show what is done now."""
         self._bar.reset(self._task, total=None, description=doing, detail="")
@@ -130,7 +137,7 @@ def open_progress(*, quiet: bool, bar: bool = True) -> Iterator[QuietProgress]:
     if quiet:
         yield QuietProgress()
     elif bar and console.is_terminal and not console.is_dumb_terminal:
-        with LiveProgress(console) as live:
+        with LiveProgress(console) as live, watching(live.track):
             yield live
     else:
         yield PlainProgress()
