@@ -330,9 +330,9 @@ def test_a_model_that_knows_no_brightness(inverses: Path, cli: Cli) -> None:
 
 def test_a_model_of_colour(model: Path) -> None:
     saved = replace(open_model(model), image_shape=(28, 28, 3))
-    assert _brightness(saved, None) is None
+    assert _brightness(saved.path, saved, None) is None
     with pytest.raises(click.UsageError) as caught:
-        _brightness(saved, "auto")
+        _brightness(saved.path, saved, "auto")
     assert caught.value.message == (
         "--invert auto: model.h5 takes images in colour, of which none is taken for "
         "inverted; say yes or no"
@@ -419,3 +419,43 @@ def test_a_live_bar_leaves_stdout_alone(capsys: pytest.CaptureFixture[str]) -> N
     assert "a result" not in screen.getvalue()
     assert "predicting" in screen.getvalue()
     assert "640/10,000" in screen.getvalue()
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".tflite"])
+def test_an_exported_file_predicts_as_its_model(
+    photos: Path, cli: Cli, suffix: str
+) -> None:
+    Image.new("L", (28, 28), 255).save("photos/light.png")
+    kind = {".onnx": "onnx", ".tflite": "tflite"}[suffix]
+    cli("export", "model.h5", "--format", kind, "-o", f"net{suffix}")
+    own = cli("predict", "model.h5", "photos", "--csv", "own.csv")
+    exported = cli("predict", f"net{suffix}", "photos", "--csv", "exported.csv")
+    first, second = (
+        rows(Path(name).read_text()) for name in ("own.csv", "exported.csv")
+    )
+    assert [row["class"] for row in second] == [row["class"] for row in first]
+    for one, other in zip(first, second, strict=True):
+        assert float(one["probability"]) == pytest.approx(
+            float(other["probability"]), abs=1e-5
+        )
+    assert seconds_cut(exported.stderr) == seconds_cut(own.stderr)
+    assert "1 image seems inverted" in exported.stderr
+
+
+def test_pictures_are_fitted_as_those_that_the_model_was_trained_on(
+    model: Path, cli: Cli
+) -> None:
+    from cnncli.commands.opened import Opened
+    from cnncli.commands.predict import _asked
+    from cnncli.config.schema import Folder
+
+    saved = open_model(model)
+    source = Folder(path="photos", fit="pad")
+    data = saved.config.data.model_copy(update={"source": source})
+    padded = replace(saved, config=saved.config.model_copy(update={"data": data}))
+    Image.new("L", (56, 28), 200).save("wide.png")
+    for one, corner in ((saved, 200), (padded, 0)):
+        opened: Any = Opened(model, one, None, None)  # type: ignore[arg-type]
+        (given,) = _asked(opened, [Path("wide.png")], None).images
+        assert given.pixels is not None
+        assert given.pixels[0, 0, 0] == corner

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cnncli.commands.opened import Described, Opened, opened_model
 from cnncli.commands.options import (
     data_option,
     file_path,
@@ -23,7 +24,6 @@ from cnncli.commands.options import (
     quiet_option,
 )
 from cnncli.commands.predictions import open_writer
-from cnncli.commands.started import backend_started
 from cnncli.errors import DataError, printable
 from cnncli.system.terminal import say
 
@@ -31,8 +31,13 @@ if TYPE_CHECKING:
     from cnncli.commands.predictions import Writer
     from cnncli.commands.progress import QuietProgress
     from cnncli.data.brightness import Brightness
-    from cnncli.evaluation.predict import Counts, Given, Invert, Predicted, Predictor
-    from cnncli.modelfile.file import ModelFile
+    from cnncli.evaluation.predict import (
+        Counts,
+        Given,
+        Invert,
+        Predicted,
+        Predictor,
+    )
 
 _MOST_LISTED = 20
 """Images that can't be read, listed at the end; all are in the results."""
@@ -88,6 +93,8 @@ def predict(
 ) -> None:
     """Tell the class of each IMAGE by MODEL, a run folder or model file.
 
+    A .tflite or .onnx file that cnncli export wrote is run itself.
+
     Of a FOLDER, all pictures in it and in its folders are taken, in natural order. A
     picture that can't be read has an error in place of a class; the others go on, and
     the exit code is 3.
@@ -96,39 +103,36 @@ def predict(
     Examples:
       cnncli predict runs/fashion-mnist shoe.png bag.jpg --top 3
       cnncli predict runs/fashion-mnist photos --csv predictions.csv
+      cnncli predict model.onnx photos --json
       cnncli predict runs/digits scans --invert auto --save-inputs inputs.png
     """
-    from cnncli.architecture.batches import SIDE_BY_SIDE
     from cnncli.commands.progress import open_progress
     from cnncli.evaluation.predict import Predictor
-    from cnncli.experiment.memory import check_memory_to_predict
-    from cnncli.modelfile.file import open_model
 
     if csv is not None and as_json:
         raise click.UsageError("--csv and --json exclude each other")
     if bool(images) == (data is not None):
         raise click.UsageError("name images, folders of them, or --data; not both")
-    saved = open_model(model)
-    brightness = _brightness(saved, invert)
-    check_memory_to_predict(saved, SIDE_BY_SIDE)
-    asked = _asked(saved, images, data)
-    top = min(top, len(saved.class_names))
     scrolls = csv is None and not as_json and sys.stdout.isatty()
-    with (
-        backend_started(saved.config) as backend,
-        open_progress(quiet=quiet, bar=not scrolls) as progress,
-    ):
-        predictor = Predictor(
-            backend.load(saved), saved.class_names, top, brightness, invert or "no"
-        )
-        with open_writer(
-            saved,
-            asked.name_width,
-            top,
-            csv_path=csv,
-            as_json=as_json,
-            overwrite=overwrite,
-        ) as writer:
+    with opened_model(model) as opened:
+        brightness = _brightness(opened.path, opened.described, invert)
+        names = opened.described.class_names
+        top = min(top, len(names))
+        asked = _asked(opened, images, data)
+        with (
+            opened.started() as network,
+            open_progress(quiet=quiet, bar=not scrolls) as progress,
+            open_writer(
+                str(opened.path),
+                names,
+                asked.name_width,
+                top,
+                csv_path=csv,
+                as_json=as_json,
+                overwrite=overwrite,
+            ) as writer,
+        ):
+            predictor = Predictor(network, names, top, brightness, invert or "no")
             told = _predict(predictor, asked, writer, progress)
     if save_inputs is not None and told.inputs:
         _draw(told.inputs, save_inputs, overwrite=overwrite)
@@ -166,43 +170,46 @@ class _Told:
     failures: list[str]
 
 
-def _brightness(saved: ModelFile, invert: Invert | None) -> Brightness | None:
+def _brightness(
+    path: Path, described: Described, invert: Invert | None
+) -> Brightness | None:
     """Return what images are compared with to tell inverted ones, if they are to be."""
     if invert in ("yes", "no"):
         return None
-    if saved.image_shape[2] == 1 and saved.brightness is not None:
-        return saved.brightness
+    is_grey = described.image_shape[2] == 1
+    if is_grey and described.brightness is not None:
+        return described.brightness
     if invert == "auto":
         what = (
             "doesn't say how light its training images are"
-            if saved.image_shape[2] == 1
+            if is_grey
             else "takes images in colour, of which none is taken for inverted"
         )
         raise click.UsageError(
-            f"--invert auto: {printable(str(saved.path))} {what}; say yes or no"
+            f"--invert auto: {printable(str(path))} {what}; say yes or no"
         )
     return None
 
 
-def _asked(saved: ModelFile, images: Sequence[Path], data: Path | None) -> _Asked:
+def _asked(opened: Opened, images: Sequence[Path], data: Path | None) -> _Asked:
     """Find what to predict.
 
     Raises:
         DataError: A folder holds no pictures, or the data set can't be read.
     """
     from cnncli.data.images import blocks
-    from cnncli.evaluation.images import load_evaluation_images
     from cnncli.evaluation.predict import Given, read_files
 
     if data is not None:
-        test, _ = load_evaluation_images(saved, "test", data)
+        test = opened.load(data)
         names = (f"{data}[{number}]" for number in itertools.count())
         width = len(printable(f"{data}[{len(test) - 1}]"))
         pixels = (image for block in blocks(test.pixels) for image in block)
         return _Asked(map(Given, names, pixels), len(test), width, Counter())
     paths, passed_over = _find_pictures(images)
     width = max(len(printable(str(path))) for path in paths)
-    given = read_files(paths, saved.image_shape, saved.fit)
+    described = opened.described
+    given = read_files(paths, described.image_shape, described.fit)
     return _Asked(given, len(paths), width, passed_over)
 
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from typing import BinaryIO, TextIO
 
     from cnncli.evaluation.predict import Counts, Predicted
-    from cnncli.modelfile.file import ModelFile
 
 SCHEMA = "cnncli.predict/1"
 _DECIMALS = 6
@@ -163,7 +162,8 @@ class Json(Writer):
 
 @contextmanager
 def open_writer(
-    saved: ModelFile,
+    model: str,
+    class_names: Sequence[str],
     name_width: int,
     top: int,
     *,
@@ -174,7 +174,8 @@ def open_writer(
     """Open what predictions are written with.
 
     Args:
-        saved: The model.
+        model: The model's file.
+        class_names: The name of each class.
         name_width: The longest name of an image.
         top: How many classes are told of each image.
         csv_path: The CSV file to write, ``-`` for stdout; if there is none, a table is
@@ -190,9 +191,9 @@ def open_writer(
     """
     if as_json:
         with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
-            yield Json(file, str(saved.path))
+            yield Json(file, model)
     elif csv_path is None:
-        yield Table(name_width, saved.class_names, top)
+        yield Table(name_width, class_names, top)
     elif str(csv_path) == "-":
         yield Csv(sys.stdout.buffer, top)
     else:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -22,13 +22,19 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from cnncli.backend.interface import Network
     from cnncli.data.brightness import Brightness
 
 Invert = Literal["auto", "yes", "no"]
 
 _MOST_READERS = 4
 """Threads that read pictures, each of which may hold one of 150 MB."""
+
+
+class Predicts(Protocol):
+    """What predicts images."""
+
+    def predict_each(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Predict every image by itself; see ``Network`` of the backend."""
 
 
 class Guess(NamedTuple):
@@ -103,7 +109,7 @@ class Predictor:
     """Predicts images.
 
     Attributes:
-        network: A trained network.
+        network: A trained network, or a file that does the same.
         class_names: The name of each class.
         top: How many classes to tell of each image.
         brightness: How light the training images are, if images are to be compared
@@ -113,7 +119,7 @@ class Predictor:
         counts: What was done so far.
     """
 
-    network: Network
+    network: Predicts
     class_names: tuple[str, ...]
     top: int = 1
     brightness: Brightness | None = None

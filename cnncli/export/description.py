@@ -9,9 +9,11 @@ from pydantic import Field
 
 from cnncli import __version__
 from cnncli.architecture import INPUT_NAME
+from cnncli.config import schema
 from cnncli.config.fields import Positive, PositiveFloat, Section, Text, entries, unique
 from cnncli.config.problems import dotted
 from cnncli.config.validation import validate
+from cnncli.data.brightness import Brightness
 from cnncli.data.normalization import Normalization
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ OUTPUT_NAME: Final = "probabilities"
 
 Precision = Literal["float32", "int8"]
 
+_Fit = schema.Fit
+_PixelMean = Annotated[float, Field(ge=0, le=255)]
 _PerChannel = Annotated[tuple[float, ...], Field(min_length=1, max_length=3)]
 
 
@@ -44,6 +48,11 @@ class Description(Section):
             runs it.
         mean: What is subtracted from pixels from 0 to 255, for each channel.
         deviation: What they are divided by after that.
+        fit: How pictures of another size are brought to the input's, as
+            ``data.source.folder.fit`` of a config says it.
+        training_border: Mean pixel value at the border of the training images, from 0
+            to 255; None if it isn't known.
+        training_mean: That of all their pixels.
         precision: What the network computes in; input and output stay as they are.
         output_name: The name of the output, (n, number of classes) float32.
     """
@@ -59,6 +68,9 @@ class Description(Section):
     preprocessing: Literal["inside", "left out"]
     mean: _PerChannel
     deviation: Annotated[tuple[PositiveFloat, ...], Field(min_length=1, max_length=3)]
+    fit: _Fit
+    training_border: _PixelMean | None
+    training_mean: _PixelMean | None
     precision: Precision
     output_name: Literal["probabilities"] = OUTPUT_NAME
 
@@ -77,7 +89,7 @@ class Description(Section):
             preprocessing: Whether normalisation is to be part of the network.
             precision: What it computes in.
         """
-        formula = "(pixel - mean) / deviation"
+        formula, brightness = "(pixel - mean) / deviation", saved.brightness
         return cls.model_validate(
             {
                 "cnncli_version": __version__,
@@ -89,6 +101,9 @@ class Description(Section):
                 "preprocessing": "inside" if preprocessing else "left out",
                 "mean": saved.normalization.mean,
                 "deviation": saved.normalization.deviation,
+                "fit": saved.fit,
+                "training_border": brightness and brightness.border,
+                "training_mean": brightness and brightness.mean,
                 "precision": precision,
             }
         )
@@ -126,6 +141,13 @@ class Description(Section):
     def image_shape(self) -> tuple[int, int, int]:
         """(height, width, channels) of the images."""
         return self.input_shape[1:]
+
+    @property
+    def brightness(self) -> Brightness | None:
+        """How light the training images are, if that is known."""
+        if self.training_border is None or self.training_mean is None:
+            return None
+        return Brightness(self.training_border, self.training_mean)
 
     @property
     def normalization(self) -> Normalization:

@@ -59,6 +59,14 @@ class ExportedNetwork:
         ]
         return np.concatenate(batches)
 
+    def predict_each(self, pixels: Pixels) -> NDArray[np.float32]:
+        """Return the probabilities of images, each computed by itself.
+
+        Args:
+            pixels: (n, height, width, channels), from 0 to 255.
+        """
+        return self.predict_probabilities(pixels, batch_size=1)
+
     def predict(self, pixels: Pixels, labels: NDArray[np.uint8]) -> Prediction:
         """Predict and measure every image: its loss, as Keras has it, and accuracy.
 
