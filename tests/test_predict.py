@@ -423,9 +423,9 @@ def test_a_live_bar_leaves_stdout_alone(capsys: pytest.CaptureFixture[str]) -> N
 
 @pytest.mark.parametrize("suffix", [".onnx", ".tflite"])
 def test_an_exported_file_predicts_as_its_model(
-    photos: Path, cli: Cli, suffix: str
+    photos: Path, cli: Cli, suffix: str, test_pixels: np.ndarray
 ) -> None:
-    Image.new("L", (28, 28), 255).save("photos/light.png")
+    Image.fromarray(255 - test_pixels[0]).save("photos/light.png")
     kind = {".onnx": "onnx", ".tflite": "tflite"}[suffix]
     cli("export", "model.h5", "--format", kind, "-o", f"net{suffix}")
     own = cli("predict", "model.h5", "photos", "--csv", "own.csv")
