@@ -66,8 +66,7 @@ def test_preprocessing_can_be_left_out(name: str, tmp_path: Path) -> None:
         "mean": [10.0],
         "deviation": [60.0],
         "fit": "stretch",
-        "training_border": None,
-        "training_mean": None,
+        "training_brightness": [],
         "precision": "float32",
         "output_name": "probabilities",
     }
@@ -133,8 +132,7 @@ def test_onnx_says_of_itself_what_it_takes(tmp_path: Path) -> None:
         "mean": "[10.0, 120.0, 60.0]",
         "deviation": "[60.0, 50.0, 90.0]",
         "fit": "stretch",
-        "training_border": "null",
-        "training_mean": "null",
+        "training_brightness": "[]",
         "precision": "float32",
         "output_name": "probabilities",
     }
