@@ -127,6 +127,8 @@ def predict(
             overwrite=overwrite,
         ) as writer:
             told = _predict(predictor, asked, writer, progress)
+    if csv is not None and str(csv) != "-" and not quiet:
+        say(f"written: {csv}")
     if save_inputs is not None and told.inputs:
         _draw(told.inputs, save_inputs, overwrite=overwrite)
     if told.failures:
