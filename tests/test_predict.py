@@ -118,7 +118,12 @@ def test_csv(photos: Path, cli: Cli, finished: Path) -> None:
         likely = [float(row[f"probability{n}"]) for n in ("", "_2", "_3")]
         assert likely[0] == pytest.approx(float(known["probability"]), abs=1e-5)
         assert likely == sorted(likely, reverse=True)
-    assert cli(*options, "out/x.csv").stdout == ""
+    written = cli(*options, "out/x.csv")
+    assert written.stdout == ""
+    assert seconds_cut(written.stderr).splitlines() == [
+        "100 of 100 images predicted",
+        "written: out/x.csv",
+    ]
     assert Path("out/x.csv").read_text() == result.stdout
     cli(*options, "out/x.csv")  # the same bytes are no conflict
     Path("out/x.csv").write_text("mine")
