@@ -14,6 +14,7 @@ import click
 from cnncli import __version__
 from cnncli.commands.adopt import adopt
 from cnncli.commands.convolve import convolve
+from cnncli.commands.data import data
 from cnncli.commands.evaluate import evaluate
 from cnncli.commands.feature_maps import feature_maps
 from cnncli.commands.plot_model import plot_model
@@ -90,6 +91,7 @@ for command in (
     feature_maps,
     adopt,
     convolve,
+    data,
 ):
     cli.add_command(command)
 

@@ -61,6 +61,7 @@ def test_commands(cli: Cli) -> None:
     assert COMMANDS == [
         "adopt",
         "convolve",
+        "data",
         "evaluate",
         "feature-maps",
         "plot-model",

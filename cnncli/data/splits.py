@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnncli.config import schema
 from cnncli.data.counts import resolve_count
-from cnncli.data.images import blocks
 from cnncli.errors import DataError
-
-if TYPE_CHECKING:
-    from cnncli.data.images import Pixels
 
 SplitMethod = schema.SplitMethod
 Indices = NDArray[np.int64]
@@ -98,24 +92,6 @@ def indices_digest(*index_arrays: Indices) -> str:
         digest.update(len(indices).to_bytes(8, "little"))
         digest.update(indices.astype("<i8").tobytes())
     return digest.hexdigest()
-
-
-def count_duplicates(images_a: Pixels, images_b: Pixels) -> int:
-    """Count the images of ``images_b`` that occur, byte for byte, in ``images_a``.
-
-    Args:
-        images_a: (n, height, width, channels).
-        images_b: (m, height, width, channels).
-    """
-    wanted: Counter[bytes] = Counter(_image_digests(images_b))
-    return sum(wanted.pop(digest, 0) for digest in _image_digests(images_a))
-
-
-def _image_digests(pixels: Pixels) -> Iterator[bytes]:
-    """Yield what tells images apart, so that they needn't all be in memory."""
-    for block in blocks(pixels):
-        for image in block:
-            yield hashlib.blake2b(image.tobytes(), digest_size=16).digest()
 
 
 def _shuffled(count: int, seed: int, stream: int) -> Indices:
