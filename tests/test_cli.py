@@ -68,8 +68,8 @@ def test_commands(cli: Cli) -> None:
         "feature-maps",
         "inspect",
         "plot-model",
-        "schema",
         "predict",
+        "schema",
         "summary",
         "train",
     ]
