@@ -30,7 +30,10 @@ def test_some_layers_and_maps(run: Path, cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("--maps 0", "--maps needs --layer, without --grad-cam or --occlusion"),
+        (
+            "--maps 0",
+            "--maps needs --layer or --strongest, without --grad-cam or --occlusion",
+        ),
         (
             "--layer smal",
             "Invalid value for '--layer': 'smal' is no layer of the network; choose "

@@ -94,8 +94,8 @@ def test_kernels_are_those_that_plain_keras_reads(
         "kernels",
         "conv",
         "each",
-        "apart_depthwise",
-        "apart_pointwise",
+        "apart.depthwise",
+        "apart.pointwise",
     ]
     found, model = arrays_of("k.npz"), plain_keras(net)
     weights = {layer.name: layer.get_weights() for layer in model.layers}
@@ -105,22 +105,22 @@ def test_kernels_are_those_that_plain_keras_reads(
     assert found["each"].shape == (1, 2, 1, 8)
     np.testing.assert_array_equal(found["each"][..., 0, 5], each[..., 2, 1])
     np.testing.assert_array_equal(
-        found["apart_depthwise"][..., 0, :], weights["apart"][0][..., 0]
+        found["apart.depthwise"][..., 0, :], weights["apart"][0][..., 0]
     )
-    np.testing.assert_array_equal(found["apart_pointwise"], weights["apart"][1])
+    np.testing.assert_array_equal(found["apart.pointwise"], weights["apart"][1])
 
 
 def test_some_kernels(net: str, cli: Cli, figures: list[Figure]) -> None:
     options = ("--kernels", "--layer", "apart", "--layer", "conv", "--maps", "2,0")
     result = cli("feature-maps", net, *options, "--arrays", "some.npz")
     assert result.stderr == (
-        f"written: {Path(net)}/kernels_apart_conv.png and some.npz\n"
+        f"written: {Path(net)}/kernels_apart_conv_maps_2_0.png and some.npz\n"
     )
     some, model = arrays_of("some.npz"), plain_keras(net)
     assert {name: array.shape for name, array in some.items()} == {
         "conv": (3, 3, 1, 2),
-        "apart_depthwise": (2, 2, 1, 8),
-        "apart_pointwise": (1, 1, 8, 2),
+        "apart.depthwise": (2, 2, 1, 8),
+        "apart.pointwise": (1, 1, 8, 2),
     }
     kernel = model.get_layer("conv").get_weights()[0]
     np.testing.assert_array_equal(some["conv"], kernel[..., [2, 0]])
@@ -174,9 +174,47 @@ def test_kernels_are_drawn_on_a_scale_around_zero(figures: list[Figure]) -> None
     written = [text.get_text() for text in figure.texts]
     assert written[1:] == [
         "cv1",
-        "Conv2D\n3 x 2 weights\nacross: maps\ndown: inputs",
-        *"01239",
+        "Conv2D\n3 x 2 weights\na column a map\na row an input",
+        *"0123901",
     ]
+
+
+def test_notes_of_kernels_have_room(figures: list[Figure]) -> None:
+    thin = np.ones((1, 1, 2, 32))
+    layers = [
+        LayerKernels("a", "SeparableConv2D", part, thin, tuple(range(32)))
+        for part in ("depthwise", "pointwise")
+    ]
+    layers.append(
+        LayerKernels("b", "Conv2D", "", thin, tuple(range(32)), is_grouped=True)
+    )
+    plot_kernels(layers, title="t")
+    lines = [text for text in figures[0].texts if "\n" in text.get_text()]
+    names = [text for text in figures[0].texts if text.get_text() in ("a", "b")]
+    assert [text.get_text() for text in names] == ["a", "a", "b"]
+    assert lines[2].get_text() == (
+        "Conv2D\n1 x 1 weights\na column a map\na row an input of its group"
+    )
+    assert lines[0].get_text().split("\n")[3] == "a column a channel"
+    for notes, below in zip(lines, names[1:], strict=False):
+        assert notes.get_window_extent().y0 > below.get_window_extent().y1
+
+
+def test_depthwise_kernels_of_a_separable_convolution_are_its_inputs(
+    net: str, cli: Cli, figures: list[Figure]
+) -> None:
+    """They are all drawn, however many maps are chosen."""
+    from dataclasses import replace
+
+    from cnncli.architecture import trace_network
+    from cnncli.explain.kernels import find_kernels
+    from cnncli.modelfile.file import open_model
+
+    saved = open_model(Path(net))
+    row = trace_network(saved.config.model.layers, saved.image_shape)[2]
+    eight_maps = replace(row, output_shape=(*row.output_shape[:2], 8))
+    depthwise, pointwise = find_kernels(saved, [eight_maps], (0, 2))
+    assert (depthwise.maps, pointwise.maps) == (tuple(range(8)), (0, 2))
 
 
 def test_of_many_kernels_the_first_are_drawn_and_it_says_so(
@@ -188,8 +226,8 @@ def test_of_many_kernels_the_first_are_drawn_and_it_says_so(
     pixels: Any = np.ma.asarray(figures[0].axes[0].images[0].get_array())
     assert pixels.count() == 16 * 32 * 12 * 12
     assert figures[0].texts[2].get_text() == (
-        "SeparableConv2D\npointwise\n1 x 1 weights\nacross: first 32 maps\n"
-        "down: first 16 inputs"
+        "SeparableConv2D\npointwise\n1 x 1 weights\na column a map, first 32\n"
+        "a row an input, first 16"
     )
 
 
@@ -222,11 +260,16 @@ def test_units_of_the_last_layer_are_classes(
     options = ("--strongest", "--layer", "output", "--maps", "2,0")
     result = cli("feature-maps", net, *options, "--arrays", "s.npz")
     lines = result.stdout.splitlines()
-    assert lines[0].split() == ["unit", "highest", "test", "image", "its", "class"]
-    assert [line.split()[0] for line in lines[1:]] == ["2", "0"]
+    assert lines[0].split() == ["class", "highest", "test", "image", "its", "class"]
+    assert [line.split()[0] for line in lines[1:]] == ["owl", "cat"]
     texts = [text.get_text() for text in figures[0].texts]
-    assert texts == ["what excites output most: 12 test images", "owl", "cat"]
-    assert arrays_of("s.npz")["patches"].shape == (2, 9, 4, 4, 1)
+    assert texts == ["what excites output most (logits): 12 test images", "owl", "cat"]
+    found, model = arrays_of("s.npz"), plain_keras(net)
+    assert found["patches"].shape == (2, 9, 4, 4, 1)
+    output = model.layers[-1]
+    output.activation = None
+    logits = np.asarray(model(found["patches"][0] / np.float32(255)))[:, 2]
+    np.testing.assert_allclose(found["values"][0], logits, rtol=1e-5)
 
 
 class Faked:
@@ -288,9 +331,36 @@ def test_a_map_that_is_never_active_has_words(figures: list[Figure]) -> None:
         "t",
         "a",
         "b",
-        "never above zero",
+        "zero everywhere",
     ]
-    assert [axes.get_xlabel() for axes in figures[0].axes] == ["2"]
+    assert [axes.get_xlabel() for axes in figures[0].axes] == ["2.00"]
+
+
+def test_what_is_below_zero_is_drawn_too(figures: list[Figure]) -> None:
+    patch = np.zeros((2, 2, 1), np.float32)
+    plot_strongest([Excited("a", [patch, patch], [-0.5, -2.0])], title="t")
+    assert [axes.get_xlabel() for axes in figures[0].axes] == ["-0.50", "-2.00"]
+
+
+@pytest.mark.parametrize(
+    ("values", "written"),
+    [
+        ((2.357, 0.2, 0.09), ["2.36", "0.20", "0.09"]),
+        ((0.0997, 0.0991), ["0.100", "0.099"]),
+        ((0.0078, 0.0071), ["8e-03", "7e-03"]),
+        ((1234.0, 2.0), ["1234", "2"]),
+        ((123456.0, 2.0), ["1e+05", "2e+00"]),
+    ],
+)
+def test_values_have_room_below_their_patches(
+    figures: list[Figure], values: tuple[float, ...], written: list[str]
+) -> None:
+    patch = np.zeros((2, 2, 1), np.float32)
+    plot_strongest([Excited("a", [patch] * len(values), values)] * 16, title="t")
+    axes = figures[0].axes[: len(values)]
+    assert [one.get_xlabel() for one in axes] == written
+    boxes = [one.xaxis.label.get_window_extent() for one in axes]
+    assert all(a.x1 < b.x0 for a, b in itertools.pairwise(boxes))
 
 
 @pytest.mark.parametrize("shape", [(1, 60, 1), (60, 1, 3), (5, 5, 3)])
@@ -323,6 +393,37 @@ def test_several_images_beside_each_other(
     texts = [text.get_text() for text in figures[1].texts]
     assert texts[0] == "3 images, each layer on one scale"
     assert {"5: owl", "3: cat", "0: cat"} < set(texts)
+
+
+def test_rows_of_maps_have_numbers(figures: list[Figure]) -> None:
+    image = Subject("", np.zeros((6, 6, 1), np.uint8))
+    layers = [
+        LayerMaps("a", "Conv2D", np.ones((1, 3, 3, 40))),
+        LayerMaps("b", "Conv2D", np.ones((1, 3, 3, 16))),
+        LayerMaps("c", "Conv2D", np.ones((1, 3, 3, 20)), tuple(range(1, 41, 2))),
+    ]
+    plot_feature_maps([image], layers, class_names=(), title="")
+    written = [text.get_text() for text in figures[0].texts]
+    assert [text for text in written if text.isdecimal()] == [
+        "0",
+        "16",
+        "32",
+        "1",
+        "33",
+    ]
+
+
+def test_long_names_of_several_files_are_not_joined(
+    net: str, cli: Cli, figures: list[Figure]
+) -> None:
+    from PIL import Image
+
+    names = [f"{letter * 60}.png" for letter in "abc"]
+    for name in names:
+        Image.new("L", (4, 4), 7).save(name)
+    options = [option for name in names for option in ("--image", name)]
+    result = cli("feature-maps", net, *options, "--layer", "conv")
+    assert f"feature_maps_{'a' * 60}_and_2_more_conv.png" in result.stderr
 
 
 def test_several_image_files(net: str, cli: Cli, figures: list[Figure]) -> None:
@@ -399,6 +500,10 @@ def test_pictures_in_any_format_are_the_same_bytes_twice(
         ("--strongest --kernels", "--kernels and --strongest exclude each other"),
         ("--strongest --image a", "--image and --strongest exclude each other"),
         ("--image a --data data", "--data and --image exclude each other"),
+        (
+            "--maps 0",
+            "--maps needs --layer or --strongest, without --grad-cam or --occlusion",
+        ),
         ("--index 0,1 --grad-cam", "--grad-cam and --occlusion are of one image"),
         (
             "--index 0,1,2,3,4,5,6,7,8",

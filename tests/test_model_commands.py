@@ -181,7 +181,7 @@ def test_feature_maps_notes_that_an_image_was_resized(run: Path, cli: Cli) -> No
     [
         (
             ["--index", "10000"],
-            "error: --index 10000: there are 10,000 test images, 0 to 9999\n",
+            "error: --index 10000: there are 10,000 test images, 0 to 9,999\n",
         ),
         (
             ["--image", "no.png"],

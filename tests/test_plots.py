@@ -472,7 +472,7 @@ def test_maps_beyond_256_are_left_out_and_it_says_so(figures: list[Figure]) -> N
     plot_feature_maps([IMAGE], [layer], class_names=(), title="")
     (pixels,) = drawn_pixels(figures[0])
     assert pixels.count() == 256 * 24 * 24
-    assert [text.get_text() for text in figures[0].texts[-2:]] == [
+    assert [text.get_text() for text in figures[0].texts[-10:-8]] == [
         "a_layer_wi…_name",
         "Conv2D\n(1, 1, 1, 300)\nfirst 256 maps",
     ]

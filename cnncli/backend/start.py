@@ -39,6 +39,8 @@ def start(config: Config, *, lean: bool = False) -> Backend:
     from cnncli.backend.tensorflow import TensorFlow
 
     logging.set_verbosity(logging.ERROR)
+    # Of how often it traces a graph, which grouped convolutions do, nobody has asked.
+    tf.get_logger().setLevel(logging.ERROR)
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format("channels_last")
     try:

@@ -94,13 +94,14 @@ _EXCLUDED = {
     shell_complete=offered.layers,
     help="Draw this layer alone; repeatable. For --grad-cam and --strongest, their "
     "layer, by default the last convolution, with the activation after it, that has "
-    "more than one position.",
+    "more than one position; for --strongest, without such a layer, the last.",
 )
 @click.option(
     "--maps",
     type=Counts(),
     metavar="N,N,...",
-    help="Draw these maps of each --layer, counted from 0.",
+    help="Draw these maps, counted from 0, of each --layer or of what --strongest "
+    "looks at.",
 )
 @click.option(
     "-o",
@@ -170,7 +171,7 @@ def feature_maps(
     wanted = heat.resolve(saved)
     if maps is not None and (wanted or not (layers or strongest)):
         raise click.UsageError(
-            "--maps needs --layer, without --grad-cam or --occlusion"
+            "--maps needs --layer or --strongest, without --grad-cam or --occlusion"
         )
     view: View
     if kernels:
@@ -186,7 +187,7 @@ def feature_maps(
             HeatMapView(saved, wanted, subjects[0], look.tag)
             if wanted
             else FeatureMapsView(
-                saved, subjects, rows, maps, look.tag, tells=bool(images)
+                saved, subjects, rows, maps, layers, look.tag, tells=bool(images)
             )
         )
     out = out or saved.path.parent / f"{view.name}.png"

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from cnncli.plots.feature_maps import Subject
 
 
+_LONGEST_TAG = 60
+
+
 @dataclass(frozen=True)
 class ImageOptions:
     """Test images, or image files.
@@ -32,7 +35,11 @@ class ImageOptions:
     @property
     def tag(self) -> str:
         """A word for the images."""
-        return "_".join([file.stem for file in self.files] or map(str, self.indices))
+        words = [file.stem for file in self.files] or [*map(str, self.indices)]
+        tag = "_".join(words)
+        if len(tag) <= _LONGEST_TAG or len(words) == 1:
+            return tag
+        return f"{words[0]}_and_{len(words) - 1}_more"
 
     def load(self, saved: ModelFile, *, most: int) -> list[Subject]:
         """Read the images, as the model takes them.
@@ -78,7 +85,7 @@ class ImageOptions:
             if index >= len(images):
                 raise DataError(
                     f"--index {index}: there are {len(images):,} test images, 0 to "
-                    f"{len(images) - 1}"
+                    f"{len(images) - 1:,}"
                 )
         names = class_labels(saved.class_names, 80)
         what = "test image " if len(self.indices) == 1 else ""

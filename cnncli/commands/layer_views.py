@@ -54,6 +54,12 @@ class View(Protocol):
         """
 
 
+def _name(what: str, layers: Sequence[str], maps: Sequence[int] | None) -> str:
+    """Return what to call a picture, one for each choice of layers and maps."""
+    numbers = ["maps", *map(str, maps)] if maps is not None else []
+    return "_".join([what, *layers, *numbers])
+
+
 @dataclass(frozen=True)
 class FeatureMapsView:
     """What layers make of images.
@@ -63,6 +69,7 @@ class FeatureMapsView:
         subjects: The images.
         rows: The layers.
         maps: The maps of each; None for all.
+        named: The layers that were asked for by name.
         tag: A word for the images.
         tells: Whether to tell what the network takes them for.
     """
@@ -71,13 +78,14 @@ class FeatureMapsView:
     subjects: Sequence[Subject]
     rows: Sequence[LayerRow]
     maps: tuple[int, ...] | None
+    named: tuple[str, ...]
     tag: str
     tells: bool
 
     @property
     def name(self) -> str:
         """What to call the picture."""
-        return f"feature_maps_{self.tag}"
+        return _name(f"feature_maps_{self.tag}", self.named, self.maps)
 
     def draw(self, picture_format: str) -> Drawn:
         """Draw the picture."""
@@ -148,7 +156,7 @@ class KernelsView:
     @property
     def name(self) -> str:
         """What to call the picture."""
-        return "_".join(["kernels", *self.named])
+        return _name("kernels", self.named, self.maps)
 
     def draw(self, picture_format: str) -> Drawn:
         """Draw the picture."""
@@ -194,7 +202,7 @@ class StrongestView:
     @property
     def name(self) -> str:
         """What to call the picture."""
-        return f"strongest_{self.row.name}"
+        return _name("strongest", (self.row.name,), self.maps)
 
     def draw(self, picture_format: str) -> Drawn:
         """Draw the picture."""
@@ -211,14 +219,12 @@ class StrongestView:
         with backend_started(self.saved.config) as backend:
             found = find_strongest(
                 backend.load(self.saved),
-                self.row.name,
+                None if self._what == "class" else self.row.name,
                 images.pixels,
                 self.maps,
                 _PATCHES,
             )
         patches = cut_patches(found, images.pixels, self._field)
-        height, width = patches.shape[2:4]
-        cut = f"patches of {height} x {width} pixels from " if self._field else ""
         picture = plot_strongest(
             [
                 Excited(name, of_map, values.tolist())
@@ -226,8 +232,7 @@ class StrongestView:
                     self._names(found.maps), patches, found.values, strict=True
                 )
             ],
-            title=f"what excites {self.row.name} most: {cut}{len(images):,} test "
-            "images",
+            title=self._title(patches, len(images)),
             picture_format=picture_format,
         )
         arrays = {
@@ -240,6 +245,18 @@ class StrongestView:
         }
         return Drawn(picture, arrays, self._table(found, images))
 
+    def _title(self, patches: NDArray[np.float32], num_images: int) -> str:
+        from cnncli.plots.strongest import MOST_MAPS
+
+        num_maps, _, height, width, _ = patches.shape
+        cut = f"patches of {height} x {width} pixels from " if self._field else ""
+        logits = " (logits)" if self._what == "class" else ""
+        first = f"; the first {MOST_MAPS} of {num_maps:,}"
+        return (
+            f"what excites {self.row.name} most{logits}: {cut}{num_images:,} test "
+            f"images{first if num_maps > MOST_MAPS else ''}"
+        )
+
     def _names(self, maps: Sequence[int]) -> list[str]:
         """Return what to call each map, or unit: those of the last layer are classes.
 
@@ -248,13 +265,15 @@ class StrongestView:
         """
         from cnncli.plots.fonts import class_labels
 
-        if self.row.name != self.saved.config.model.layers[-1].name:
+        if self._what != "class":
             return [f"{self._what} {number}" for number in maps]
         labels = class_labels(self.saved.class_names, 16)
         return [labels[number] for number in maps]
 
     @property
     def _what(self) -> str:
+        if self.row.name == self.saved.config.model.layers[-1].name:
+            return "class"
         return "map" if len(self.row.output_shape) == 3 else "unit"
 
     @property
@@ -279,10 +298,13 @@ class StrongestView:
             strict=True,
         ):
             place = ("-", "-", "-", "-")
-            if values[0] > 0:
+            if values[0] != 0:
                 label = int(images.labels[chosen[0]])
                 name = printable(self.saved.class_names[label])
                 place = (f"{chosen[0]:,}", name, str(down[0]), str(across[0]))
-            rows.append((str(number), f"{values[0]:.4g}", *place))
+            is_class = self._what == "class"
+            what = printable(self.saved.class_names[number]) if is_class else number
+            rows.append((str(what), f"{values[0]:.4g}", *place))
         shown = rows if self._field else [row[:4] for row in rows]
-        return aligned(shown, right=(0, 1, 2, 4, 5))
+        numbers = () if self._what == "class" else (0,)
+        return aligned(shown, right=(*numbers, 1, 2, 4, 5))

@@ -104,7 +104,20 @@ def format_of(path: Path) -> str:
     return path.suffix.lower().removeprefix(".")
 
 
-file_path = click.Path(path_type=Path)
+class AnyPath(click.Path):
+    """A path, of which an empty one is none: it would be the working folder."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, *where: Any) -> Any:
+        """Return the path."""
+        if value == "":
+            self.fail("is empty.", *where)
+        return super().convert(value, *where)
+
+
+file_path = AnyPath()
 picture_path = FilePath(".png", ".svg", ".pdf")
 arrays_path = FilePath(".npz")
 

@@ -51,10 +51,13 @@ def _of_layer(
         # What is applied to each channel by itself has one input a map.
         each = part == "depthwise" or isinstance(layer, DepthwiseConv2D)
         kernels = values.reshape(*shape[:2], 1, -1) if each else values
-        chosen = tuple(range(kernels.shape[3]))
-        if maps is not None and kernels.shape[3] == row.output_shape[2]:
-            chosen = tuple(maps)
-        yield LayerKernels(name, row.type, part, kernels[..., chosen], chosen)
+        # Depthwise kernels of a separable convolution belong to its inputs, not maps.
+        whole = maps is None or part == "depthwise"
+        chosen = tuple(range(kernels.shape[3])) if whole else tuple(maps or ())
+        is_grouped = isinstance(layer, Conv2D) and layer.groups > 1
+        yield LayerKernels(
+            name, row.type, part, kernels[..., chosen], chosen, is_grouped
+        )
 
 
 def _parts(layer: Layer, channels: int) -> list[tuple[str, tuple[int, ...]]]:

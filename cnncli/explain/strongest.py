@@ -41,7 +41,7 @@ class Strongest:
 
 def find_strongest(
     network: Network,
-    layer: str,
+    layer: str | None,
     pixels: Pixels,
     maps: Sequence[int] | None,
     count: int,
@@ -52,7 +52,8 @@ def find_strongest(
 
     Args:
         network: A trained network.
-        layer: The layer's name.
+        layer: The layer's name; None for the logits, as a softmax that is sure gives 1
+            for very many images.
         pixels: (n, height, width, channels).
         maps: The maps to look at; None for all.
         count: How many images to find for each map; fewer if there are fewer.
@@ -65,8 +66,11 @@ def find_strongest(
     width = 1
     for first in range(0, len(pixels), PREDICTION_BATCH):
         batch = pixels[first : first + PREDICTION_BATCH]
-        (given,) = network.activations(batch, [layer])
-        check_finite(f"layer {layer!r}", given)
+        if layer is None:
+            given = network.logits(batch)
+        else:
+            (given,) = network.activations(batch, [layer])
+        check_finite("the network" if layer is None else f"layer {layer!r}", given)
         given = given if maps is None else given[..., maps]
         width = given.shape[2] if given.ndim == 4 else 1
         found = _highest(given, first)

@@ -159,6 +159,20 @@ def tiled(tiles: Values, rows: int, in_row: int, gap: int) -> Values:
     return grid.reshape(rows * height, in_row * width)[:-gap, :-gap]
 
 
+def write_number(figure: Figure, number: int, left: float, top: float) -> None:
+    """Write a number, its middle at a place given in inches."""
+    width, height = figure.get_size_inches()
+    figure.text(
+        left / width,
+        top / height,
+        str(number),
+        ha="center",
+        va="center",
+        fontsize=SMALL_SIZE,
+        color=MUTED,
+    )
+
+
 def bars(values: Values, limits: Limits, column: Column) -> Drawing:
     """Return the drawing of a vector as a bar for each unit.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from cnncli.plots.drawings import (
     Column,
+    Drawing,
     bars,
     class_bars,
     columns,
@@ -17,6 +18,7 @@ from cnncli.plots.drawings import (
     limits_of,
     photograph,
     tiled,
+    write_number,
 )
 from cnncli.plots.layer_rows import DrawnRow, rows_figure
 from cnncli.plots.palette import label, labels
@@ -28,11 +30,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from cnncli.plots.drawings import Drawing, Limits, Values
+    from cnncli.plots.drawings import Limits, Values
 
 # Lengths in inches.
 _LARGEST_MAP = 1.1
 _STRIP_HEIGHT = 0.5
+_NUMBER = 0.15
+"""How far to the left of a row the middle of its number stands."""
 
 _MOST_MAPS = 256
 _MOST_BARS = 128
@@ -119,44 +123,49 @@ def _figure(
     for name, layer in zip(shown, layers, strict=True):
         is_last = layer is layers[-1]
         named = class_names if is_last else ()
-        drawings = _drawings(layer.activation, places, named)
+        drawings = _drawings(layer, places, named)
         lines = _name(name, layer.type, layer.activation.shape, layer.maps)
         rows.append(DrawnRow(lines, drawings))
     return rows_figure(rows, places[-1], title)
 
 
 def _drawings(
-    activation: Values, places: Sequence[Column], class_names: Sequence[str]
+    layer: LayerMaps, places: Sequence[Column], class_names: Sequence[str]
 ) -> list[Drawing]:
     """Return what a layer makes of each image, all on one scale.
 
     Args:
-        activation: Values of shape (n, height, width, channels) or (n, units).
+        layer: The layer.
         places: Where the drawings stand.
         class_names: Names of the units, if they have any.
     """
+    activation, beside = layer.activation, len(places)
     is_maps = activation.ndim == 4
-    limits = limits_of(activation[..., :_MOST_MAPS] if is_maps else activation)
+    if is_maps:
+        activation = activation[..., :_MOST_MAPS]
+    limits = limits_of(activation)
     drawings = []
     for values, column in zip(activation, places, strict=True):
-        if len(values) == len(class_names) and values.ndim == 1:
-            drawings.append(class_bars(values, class_names, limits, column))
+        if is_maps:
+            numbers = layer.maps or range(values.shape[2])
+            drawing = _side_by_side(values, limits, column, beside, numbers)
+        elif len(values) == len(class_names):
+            drawing = class_bars(values, class_names, limits, column)
         else:
-            drawings.append(_drawing(values, limits, column, len(places)))
+            drawing = _vector(values, limits, column, beside)
+        drawings.append(drawing)
     return drawings
 
 
-def _drawing(values: Values, limits: Limits, column: Column, beside: int) -> Drawing:
-    """Return the drawing that suits an activation.
+def _vector(values: Values, limits: Limits, column: Column, beside: int) -> Drawing:
+    """Return the drawing that suits a vector.
 
     Args:
-        values: Values of shape (height, width, channels) or (units,).
+        values: Values of shape (units,).
         limits: The ends of the scale.
         column: Where it stands.
         beside: How many columns there are.
     """
-    if values.ndim == 3:
-        return _side_by_side(values[:, :, :_MOST_MAPS], limits, column, beside)
     if len(values) <= _MOST_BARS:
         return bars(values, limits, column)
     # Rows of at most 400 units, all but the last as long.
@@ -166,14 +175,23 @@ def _drawing(values: Values, limits: Limits, column: Column, beside: int) -> Dra
     return heat(strip, (column.room, _STRIP_HEIGHT), limits, column)
 
 
-def _side_by_side(maps: Values, limits: Limits, column: Column, beside: int) -> Drawing:
+def _side_by_side(
+    maps: Values,
+    limits: Limits,
+    column: Column,
+    beside: int,
+    numbers: Sequence[int],
+) -> Drawing:
     """Return maps as tiles of one picture, in rows of 16, or of 32 if there are many.
+
+    Beside each of several rows stands the number of its first map.
 
     Args:
         maps: Values of shape (height, width, channels).
         limits: The ends of the scale.
         column: Where it stands.
         beside: How many columns there are, which share the 16 or 32.
+        numbers: The number of each map.
     """
     channels = maps.shape[2]
     most = 16 if channels <= 64 else 32
@@ -193,7 +211,16 @@ def _side_by_side(maps: Values, limits: Limits, column: Column, beside: int) -> 
         column.room / pixels.shape[1], _LARGEST_MAP / (max(tiles.shape[:2]) + gap)
     )
     size = (side * pixels.shape[1], side * pixels.shape[0])
-    return heat(pixels, size, limits, column)
+    inner = heat(pixels, size, limits, column)
+    height = tiles.shape[0]
+
+    def draw(figure: Figure, top: float) -> None:
+        inner.draw(figure, top)
+        for row, number in enumerate(numbers[::in_row] if rows > 1 else ()):
+            middle = top - side * (row * (height + gap) + height / 2)
+            write_number(figure, number, column.left - _NUMBER, middle)
+
+    return Drawing(inner.height, draw)
 
 
 def _name(
@@ -204,5 +231,6 @@ def _name(
     if len(shape) == 4 and shape[3] > _MOST_MAPS:
         lines.append(f"first {_MOST_MAPS} maps")
     elif maps:
-        lines.append(label(f"maps {', '.join(map(str, maps))}"))
+        several = "maps" if len(maps) > 1 else "map"
+        lines.append(label(f"{several} {', '.join(map(str, maps))}"))
     return [line for line in lines if line]

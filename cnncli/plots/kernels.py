@@ -7,10 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnncli.plots.drawings import Column, Drawing, heat, tiled
+from cnncli.plots.drawings import (
+    LEFT,
+    ROOM,
+    Column,
+    Drawing,
+    heat,
+    tiled,
+    write_number,
+)
 from cnncli.plots.layer_rows import DrawnRow, rows_figure
-from cnncli.plots.palette import MUTED, labels
-from cnncli.plots.style import SMALL_SIZE, house_style, picture_bytes
+from cnncli.plots.palette import labels
+from cnncli.plots.style import house_style, picture_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +49,7 @@ class LayerKernels:
             sorts.
         values: (kernel_height, kernel_width, inputs, maps).
         maps: The number of each map.
+        is_grouped: Whether a map has only some of the layer's inputs.
     """
 
     name: str
@@ -48,11 +57,12 @@ class LayerKernels:
     part: str
     values: Values
     maps: tuple[int, ...]
+    is_grouped: bool = False
 
     @property
     def key(self) -> str:
-        """What to call them among those of other layers."""
-        return f"{self.name}_{self.part}" if self.part else self.name
+        """What to call them among those of other layers, whose names have no dots."""
+        return f"{self.name}.{self.part}" if self.part else self.name
 
 
 def plot_kernels(
@@ -71,30 +81,31 @@ def plot_kernels(
     Returns:
         The picture file's content.
     """
-    column = Column()
-    names = labels([layer.name for layer in layers], 16)
+    names = list(dict.fromkeys(layer.name for layer in layers))
+    shown = dict(zip(names, labels(names, 16), strict=True))
     rows = [
-        DrawnRow([name, *_notes(layer)], [_drawing(layer, column)])
-        for name, layer in zip(names, layers, strict=True)
+        DrawnRow([shown[layer.name], *_notes(layer)], [_drawing(layer)])
+        for layer in layers
     ]
     with house_style([title, *names]):
-        return picture_bytes(rows_figure(rows, column, title), picture_format)
+        return picture_bytes(rows_figure(rows, Column(), title), picture_format)
 
 
 def _notes(layer: LayerKernels) -> list[str]:
     height, width, inputs, maps = layer.values.shape
-    across = f"across: first {_MOST_MAPS} maps" if maps > _MOST_MAPS else "across: maps"
-    down = f"first {_MOST_INPUTS} inputs" if inputs > _MOST_INPUTS else "inputs"
-    return [
-        layer.type,
-        *([layer.part] if layer.part else []),
-        f"{height} x {width} weights",
-        across,
-        f"down: {down}" if inputs > 1 else "of 1 input",
-    ]
+    what = "channel" if layer.part == "depthwise" else "map"
+    notes = [layer.type, *([layer.part] if layer.part else [])]
+    notes += [f"{height} x {width} weights", f"a column a {what}"]
+    if maps > _MOST_MAPS:
+        notes[-1] += f", first {_MOST_MAPS}"
+    if inputs > 1:
+        notes.append("a row an input" + (" of its group" if layer.is_grouped else ""))
+        if inputs > _MOST_INPUTS:
+            notes[-1] += f", first {_MOST_INPUTS}"
+    return notes
 
 
-def _drawing(layer: LayerKernels, column: Column) -> Drawing:
+def _drawing(layer: LayerKernels) -> Drawing:
     kernels = layer.values[:, :, :_MOST_INPUTS, :_MOST_MAPS]
     height, width, inputs, maps = kernels.shape
     tiles = np.kron(kernels, np.ones((_ENLARGED, _ENLARGED, 1, 1)))
@@ -102,27 +113,20 @@ def _drawing(layer: LayerKernels, column: Column) -> Drawing:
     gap = max(2, _ENLARGED * max(height, width) // 10)
     pixels = tiled(tiles, inputs, maps, gap)
     longest = max(tiles.shape[:2]) + gap
-    side = min(
-        column.room / pixels.shape[1], _TALLEST / pixels.shape[0], _LARGEST / longest
-    )
+    side = min(ROOM / pixels.shape[1], _TALLEST / pixels.shape[0], _LARGEST / longest)
     size = (side * pixels.shape[1], side * pixels.shape[0])
+    column = Column(LEFT, size[0])
     largest = float(np.abs(layer.values).max()) or 1.0
     inner = heat(pixels, size, (-largest, largest), column, "RdBu_r")
-    step = side * (tiles.shape[1] + gap)
+    across, down = (side * (length + gap) for length in tiles.shape[1::-1])
 
     def draw(figure: Figure, top: float) -> None:
         inner.draw(figure, top - _HEAD)
-        across, up = figure.get_size_inches()
         for number, name in enumerate(layer.maps[:_MOST_MAPS]):
-            middle = column.left + step * number + side * tiles.shape[1] / 2
-            figure.text(
-                middle / across,
-                (top - _HEAD / 2) / up,
-                str(name),
-                ha="center",
-                va="center",
-                fontsize=SMALL_SIZE,
-                color=MUTED,
-            )
+            place = column.left + across * (number + 0.5) - side * gap / 2
+            write_number(figure, name, place, top - _HEAD / 2)
+        for number in range(inputs if inputs > 1 else 0):
+            place = top - _HEAD - down * (number + 0.5) + side * gap / 2
+            write_number(figure, number, column.left - _HEAD / 2, place)
 
     return Drawing(inner.height + _HEAD, draw)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 # Lengths in inches.
 _SCALE_ROOM = 1.0
 _GAP = 0.22
-_NAME_HEIGHT = 0.6
+_NAME_LINE = 0.24
+_NOTE_LINE = 0.18
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class DrawnRow:
     def height(self) -> float:
         """Height in inches, with the gap below."""
         drawings = [drawing.height for drawing in self.drawings]
-        return max(_NAME_HEIGHT, *drawings) + _GAP
+        lines = _NAME_LINE + _NOTE_LINE * max(len(self.lines) - 1, 2)
+        return max(lines, *drawings) + _GAP
 
 
 def rows_figure(rows: Sequence[DrawnRow], last: Column, title: str) -> Figure:
@@ -74,7 +76,7 @@ def _write_name(figure: Figure, top: float, lines: list[str]) -> None:
     figure.text(left, top / height, lines[0], va="top", fontweight="bold")
     figure.text(
         left,
-        (top - 0.24) / height,
+        (top - _NAME_LINE) / height,
         "\n".join(lines[1:]),
         va="top",
         fontsize=SMALL_SIZE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,8 @@ class Excited:
     Attributes:
         name: What to call the map; any text.
         patches: (height, width, channels) each, 0 to 255, NaN beyond the image.
-        values: The map's value at each of them, the highest first.
+        values: The map's value at each of them, the highest first; what is zero is
+            what an activation gives that isn't excited.
     """
 
     name: str
@@ -110,21 +112,32 @@ def _draw(
         top: Its upper edge above the figure's lower edge.
         size: Width and height of a patch.
     """
-    if one.values[0] <= 0:
+    if one.values[0] == 0:
         across, up = figure.get_size_inches()
         middle = (top - size[1] / 2) / up
-        words = "never above zero"
+        words = "zero everywhere"
         figure.text(left / across, middle, words, va="center", color=MUTED)
         return
+    digits = _digits(one.values)
     for patch, value in zip(one.patches, one.values, strict=True):
-        if value <= 0:
+        if value == 0:
             return
         axes = add_axes(figure, left, top, *size)
         axes.patch.set(facecolor=PAPER, edgecolor=GREY, hatch="////")
         axes.imshow(_shown(patch), aspect="auto")
         frame(axes)
-        axes.set_xlabel(f"{value:.3g}", fontsize=SMALL_SIZE, color=MUTED, labelpad=2)
+        axes.set_xlabel(
+            digits.format(value), fontsize=SMALL_SIZE, color=MUTED, labelpad=2
+        )
         left += size[0] + _GAP
+
+
+def _digits(values: Sequence[float]) -> str:
+    """Return a format for numbers that has room below a patch."""
+    largest = max(map(abs, values))
+    if not 1e-2 <= largest < 1e4:
+        return "{:.0e}"
+    return f"{{:.{max(0, 2 - math.floor(math.log10(max(largest, 0.1))))}f}}"
 
 
 def _shown(patch: Patch) -> NDArray[np.uint8]:
