@@ -192,6 +192,20 @@ def _margins(value: Any) -> Any:
     )
 
 
+def _check_pattern(text: str) -> str:
+    """Refuse what is no regular expression, or has nothing in parentheses."""
+    try:
+        groups = re.compile(text).groups
+    except re.error as error:
+        raise _refusal(f"is no regular expression: {error}") from error
+    if not groups:
+        raise _refusal(
+            "needs parentheses around what names the object, such as '^([^_]+)_', got "
+            f"{quoted(text)}"
+        )
+    return text
+
+
 Positive = Annotated[int, Field(ge=1, le=1_000_000)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 NotNegativeFloat = Annotated[float, Field(ge=0)]
@@ -208,3 +222,4 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}\z")]
 Text = Annotated[
     str, Field(min_length=1, max_length=4096), AfterValidator(_check_characters)
 ]
+Pattern = Annotated[Text, AfterValidator(_check_pattern)]
