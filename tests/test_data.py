@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnncli.config.schema import FashionMNIST
+from cnncli.config.schema import FashionMNIST, Folder
+from cnncli.data.dataset import load_split, load_splits
 from cnncli.data.duplicates import equal_groups, image_digests
+from cnncli.data.formats.picture_folder import PictureFolder
 from cnncli.data.sources import find_source
+from cnncli.experiment.load import load_experiment
 from tests.builders import CONFIG, dataset, picture
 
 if TYPE_CHECKING:
@@ -314,3 +317,52 @@ def test_near_duplicates_in_fashion_mnist(cli: Cli) -> None:
     splits = [{image["split"] for image in pair["images"]} for pair in found["near"]]
     assert splits[:6] == [{"train", "test"}] * 6
     assert all(len(split) == 1 for split in splits[6:])
+
+
+def test_pictures_of_an_object_stay_together(cli: Cli) -> None:
+    for number in range(40):
+        name = ("cat", "dog")[number % 2]
+        save(f"{name}/{number // 4}_{number}.png", noise(number))
+    Path("c.yaml").write_text(FOLDER_CONFIG)
+    group = ["--set", "data.split.group=^([^_]+)_"]
+    experiment = load_experiment(Path("c.yaml"), group[1:])
+    splits = load_splits(experiment.config, experiment.data)
+    names = PictureFolder(Path("data"), Folder(path="data")).names("train")
+    objects = [
+        {Path(names[index]).name.split("_")[0] for index in images.indices}
+        for images in (splits.train, splits.validation, splits.test)
+    ]
+    assert sorted(name for some in objects for name in some) == [
+        str(number) for number in range(10)
+    ]
+    # Of 26, 6 and 8 images, in fours.
+    assert [len(some) for some in objects] == [7, 1, 2]
+    assert experiment.config.data.split.group == "^([^_]+)_"
+    assert "total     28           4     8\n" in cli("data", "c.yaml", *group).stdout
+    test, _ = load_split(experiment.config, experiment.data, "test")
+    assert test.indices.tolist() == splits.test.indices.tolist()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        (
+            "^([0-9])_",
+            "data.split.group: '^([0-9])_' isn't in the name of 2 of the 12 pictures, "
+            "such as cat/10_.png",
+        ),
+        (
+            "_()",
+            "data.split.group: no object is left for 2 validation images, as all those "
+            "of one stay together; objects in all: 1",
+        ),
+    ],
+)
+def test_names_that_tell_no_objects(pattern: str, message: str, cli: Cli) -> None:
+    for number in range(12):
+        save(f"{('cat', 'dog')[number % 2]}/{number}_.png", noise(number))
+    Path("c.yaml").write_text(FOLDER_CONFIG)
+    option = f"data.split.group='{pattern}'"
+    stderr = cli("data", "c.yaml", "--set", option, exit_code=3).stderr
+    assert stderr.startswith("error: ")
+    assert stderr.endswith(f"{message}\n")

@@ -6,7 +6,7 @@ import io
 import json
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,8 +15,12 @@ import pytest
 from PIL import Image
 
 from cnncli.config.schema import Parquet
+from cnncli.data.formats.parquet_files import ParquetFiles
 from cnncli.data.sources import find_source
 from cnncli.errors import DataError
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
 
 X = np.arange(6 * 2 * 3, dtype=np.uint8).reshape(6, 2, 3) * 7
 Y = [0, 1, 2, 0, 1, 2]
@@ -367,3 +371,15 @@ def test_without_pyarrow_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert refusal() == (
         "d.parquet: reading Parquet needs pyarrow: pip install pyarrow"
     )
+
+
+def test_pictures_have_names_and_headers(cli: Cli) -> None:
+    save("d.parquet")
+    lines = cli("data", "d.parquet").stdout.splitlines()
+    assert next(line for line in lines if line.startswith("formats")).startswith(
+        "formats    PNG ("
+    )
+    source = ParquetFiles(Path("d.parquet"), Parquet(path="d.parquet"))
+    names = source.names("train")
+    assert names[1] == "d.parquet: row 1"
+    assert len(names) == source.describe().num_train

@@ -15,6 +15,7 @@ from cnncli.data.splits import (
     Indices,
     Labels,
     SplitMethod,
+    deal_groups,
     indices_digest,
     split_indices,
 )
@@ -170,3 +171,56 @@ def test_the_digest_is_over_lengths_and_elements() -> None:
     assert indices_digest(first, second) == hashlib.sha256(content).hexdigest()
     assert indices_digest(first.astype(">i8"), second) == indices_digest(first, second)
     assert indices_digest(np.array([1]), np.array([2])) != indices_digest(first)
+
+
+@given(
+    owners=st.lists(st.integers(0, 12), min_size=1, max_size=60),
+    seed=st.integers(0, 2**64 - 1),
+    by_class=st.booleans(),
+    data=st.data(),
+)
+def test_groups_stay_whole(
+    owners: list[int], seed: int, by_class: bool, data: st.DataObject
+) -> None:
+    count = len(owners)
+    labels = np.array(data.draw(st.lists(st.integers(0, 3), min_size=count)))[:count]
+    sizes = data.draw(st.lists(st.integers(0, count // 3), min_size=1, max_size=3))
+    groups = np.array([f"object {owner}" for owner in owners])
+
+    def deal() -> list[list[int]]:
+        dealt = deal_groups(labels, groups, sizes, seed, stream=0, by_class=by_class)
+        assert {str(indices.dtype) for indices in dealt} == {"int64"}
+        return [indices.tolist() for indices in dealt]
+
+    splits = deal()
+    assert splits == deal()
+    chosen = [position for split in splits for position in split]
+    assert len(chosen) == len(set(chosen)) <= count
+    of_splits = [{owners[position] for position in split} for split in splits]
+    for split, members in zip(splits, of_splits, strict=True):
+        # Every image of an object is there.
+        assert len(split) == sum(owner in members for owner in owners)
+    assert sum(map(len, of_splits)) == len(set().union(*of_splits))
+    largest = max(owners.count(owner) for owner in set(owners))
+    for split, size in zip(splits, sizes, strict=True):
+        assert abs(len(split) - size) <= len(sizes) * largest
+
+
+def test_groups_of_one_give_the_sizes_that_are_asked_for() -> None:
+    labels = np.arange(100) % 4
+    groups = np.array([f"{number}" for number in range(100)])
+    train, validation = deal_groups(labels, groups, (61, 20), 5, stream=0)
+    assert (len(train), len(validation)) == (61, 20)
+    assert np.bincount(labels[validation]).tolist() == [5, 5, 5, 5]
+    assert train.tolist() != sorted(train.tolist())
+
+
+def test_groups_of_several_sizes_are_in_every_split() -> None:
+    sizes = [1, 2, 3, 4, 5] * 40
+    groups = np.repeat([f"{number}" for number in range(200)], sizes)
+    labels = np.repeat(np.arange(200) % 2, sizes)
+    train, validation = deal_groups(labels, groups, (480, 120), 1, stream=0)
+    assert len(train) == 480
+    assert len(validation) == 120
+    found = np.unique(np.unique(groups[validation], return_counts=True)[1])
+    assert found.tolist() == [1, 2, 3, 4, 5]

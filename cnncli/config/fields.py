@@ -231,6 +231,20 @@ def _margins(value: Any) -> Any:
     )
 
 
+def _check_pattern(text: str) -> str:
+    """Refuse what is no regular expression, or has nothing in parentheses."""
+    try:
+        groups = re.compile(text).groups
+    except re.error as error:
+        raise _refusal(f"is no regular expression: {error}") from error
+    if not groups:
+        raise _refusal(
+            "needs parentheses around what names the object, such as '^([^_]+)_', got "
+            f"{quoted(text)}"
+        )
+    return text
+
+
 Positive = Annotated[int, Field(ge=1, le=1_000_000)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 NotNegativeFloat = Annotated[float, Field(ge=0)]
@@ -267,3 +281,4 @@ Text = Annotated[
     Field(min_length=1, max_length=4096),
     Check(AfterValidator(_check_characters), pattern=f"^[^{_CONTROL_CHARACTERS}]*$"),
 ]
+Pattern = Annotated[Text, AfterValidator(_check_pattern)]

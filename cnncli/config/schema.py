@@ -18,6 +18,7 @@ from cnncli.config.fields import (
     Name,
     Named,
     NotNegativeFloat,
+    Pattern,
     Positive,
     PositiveFloat,
     Section,
@@ -236,6 +237,12 @@ class Split(Section):
         description="test images of a data set that has none of its own: a count, or a "
         "share of all images, drawn by the seed so that each class keeps its share; "
         "what is left is the training pool; without it, 0.2",
+    )
+    group: Pattern | None = Field(
+        None,
+        description="regular expression that is searched for in the names of picture "
+        "files; what its first parentheses match names the object, and all pictures of "
+        "an object go to the same split; for `folder`",
     )
 
 

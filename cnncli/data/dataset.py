@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -13,7 +15,15 @@ from cnncli.data.brightness import Brightness
 from cnncli.data.images import Images
 from cnncli.data.normalization import Normalization
 from cnncli.data.plan import plan_split
-from cnncli.data.splits import draw_test, indices_digest, split_indices
+from cnncli.data.source import PictureSource
+from cnncli.data.splits import (
+    SPLIT_STREAM,
+    TEST_STREAM,
+    deal_groups,
+    draw_test,
+    indices_digest,
+    split_indices,
+)
 from cnncli.data.streams import read_all
 from cnncli.errors import DataError
 
@@ -72,7 +82,7 @@ def load_splits(config: Config, data: DataInfo) -> Splits:
     plan = plan_split(config.data, data)
     pools = read_all(*(partial(data.source.load, pool) for pool in _pools(data)))
     pool = pools[0]
-    drawn = _draw(config, plan, pool)
+    drawn = _draw(config, plan, pool, data)
     train = pool.take(drawn.train)
     _check_classes(train, data)
     test = pool.take(drawn.test) if plan.num_taken else pools[1]
@@ -123,7 +133,7 @@ def load_split(
     else:
         pool = "train"
         images = data.source.load(pool)
-        drawn = _draw(config, plan, images)
+        drawn = _draw(config, plan, images, data)
         chosen = images.take(getattr(drawn, "test" if is_test else name))
     if from_test:
         chosen = _first(chosen, plan.num_validation)
@@ -173,8 +183,14 @@ def _check_classes(train: Images, data: DataInfo) -> None:
         )
 
 
-def _draw(config: Config, plan: SplitPlan, images: Images) -> _Drawn:
-    """Take test images out, if there are no others, and split the rest."""
+def _draw(config: Config, plan: SplitPlan, images: Images, data: DataInfo) -> _Drawn:
+    """Take test images out, if there are no others, and split the rest.
+
+    Raises:
+        DataError: There are too few, or it can't be told of which object each is.
+    """
+    if plan.group is not None:
+        return _draw_objects(config, plan, images, objects_of(data, plan.group))
     test = draw_test(images.labels, plan.num_taken, config.seed)
     rest = np.delete(np.arange(len(images)), test)
     train, validation = split_indices(
@@ -185,6 +201,67 @@ def _draw(config: Config, plan: SplitPlan, images: Images) -> _Drawn:
         seed=config.seed,
     )
     return _Drawn(rest[train], rest[validation], test)
+
+
+def _draw_objects(
+    config: Config, plan: SplitPlan, images: Images, objects: list[str]
+) -> _Drawn:
+    """Draw as ``_draw`` does, but all images of an object into the same split.
+
+    Raises:
+        DataError: A split gets none.
+    """
+    names = np.array(objects)
+    (test,) = deal_groups(
+        images.labels, names, (plan.num_taken,), config.seed, stream=TEST_STREAM
+    )
+    rest = np.delete(np.arange(len(images)), test)
+    train, validation = deal_groups(
+        images.labels[rest],
+        names[rest],
+        (plan.num_train, plan.num_held_out),
+        config.seed,
+        stream=SPLIT_STREAM,
+        by_class=plan.method == "stratified",
+    )
+    for name, count, drawn in (
+        ("training", plan.num_train, train),
+        ("validation", plan.num_held_out, validation),
+        ("test", plan.num_taken, test),
+    ):
+        if count and not len(drawn):
+            raise DataError(
+                f"data.split.group: no object is left for {count:,} {name} images, as "
+                f"all those of one stay together; objects in all: {len(set(objects)):,}"
+            )
+    return _Drawn(rest[train], rest[validation], np.sort(test))
+
+
+def objects_of(data: DataInfo, pattern: str) -> list[str]:
+    """Tell from the names of pictures to train on of which object each is.
+
+    Args:
+        data: Where they are.
+        pattern: A regular expression; its first group is the name of the object.
+
+    Raises:
+        DataError: Names aren't such, or the images have none.
+    """
+    if not isinstance(data.source, PictureSource):
+        raise DataError(f"{data.place}: data.split.group: the images have no names")
+    names = data.source.names("train")
+    found = [re.search(pattern, Path(name).name) for name in names]
+    others = [
+        name
+        for name, match in zip(names, found, strict=True)
+        if match is None or match[1] is None
+    ]
+    if others:
+        raise DataError(
+            f"{data.place}: data.split.group: {pattern!r} isn't in the name of "
+            f"{len(others):,} of the {len(names):,} pictures, such as {others[0]}"
+        )
+    return [str(match[1]) for match in found if match]
 
 
 def _first(images: Images, count: int) -> Images:

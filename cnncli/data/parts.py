@@ -57,8 +57,9 @@ class Parts:
 
     def at(self, number: int) -> tuple[Part, int]:
         """Return the part that an image is of, and its index in the part's pool."""
-        part = self.parts[self.owners[number]]
-        return part, int(part.images.indices[number - self._start(part)])
+        owner = self.owners[number]
+        part = self.parts[owner]
+        return part, int(part.images.indices[number - self._starts[owner]])
 
     def pixels(self, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Read some images, (m, height, width, channels)."""
@@ -66,8 +67,10 @@ class Parts:
         taken = np.empty((len(numbers), *shape), np.uint8)
         for owner, part in enumerate(self.parts):
             here = self.owners[numbers] == owner
-            taken[here] = part.images.pixels[numbers[here] - self._start(part)]
+            taken[here] = part.images.pixels[numbers[here] - self._starts[owner]]
         return taken
 
-    def _start(self, part: Part) -> int:
-        return int(np.argmax(self.owners == self.parts.index(part)))
+    @cached_property
+    def _starts(self) -> NDArray[np.int64]:
+        """The number of each part's first image."""
+        return np.cumsum([0, *(len(part.images) for part in self.parts)])

@@ -32,6 +32,8 @@ class SplitPlan:
             data set has test images of its own.
         num_images: Images that the data set has beside test images of its own.
         num_test: Test images, of its own or taken.
+        group: What tells from a picture's name of which object it is, if those of an
+            object are to stay together; then counts are only nearly reached.
     """
 
     method: SplitMethod
@@ -41,6 +43,7 @@ class SplitPlan:
     test: Size | None
     num_images: int
     num_test: int
+    group: str | None = None
 
     @property
     def num_taken(self) -> int:
@@ -80,6 +83,7 @@ class SplitPlan:
             validation=self.validation,
             validation_from=self.validation_from,
             test=self.test,
+            group=self.group,
         )
 
 
@@ -95,8 +99,8 @@ def plan_split(config: Data, data: DataInfo) -> SplitPlan:
         data: The data set's sizes.
     """
     split = config.split
-    said = (split.method, split.train, split.validation, split.validation_from)
-    if data.num_validation and said == (None, None, None, "train"):
+    said = split.model_copy(update={"test": None})
+    if data.num_validation and said == Split():
         return SplitPlan(
             "head",
             data.num_train - data.num_validation,
@@ -123,6 +127,7 @@ def plan_split(config: Data, data: DataInfo) -> SplitPlan:
         test,
         data.num_train,
         num_test,
+        split.group,
     )
 
 

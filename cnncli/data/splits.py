@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,73 @@ def draw_test(labels: Labels, count: int, seed: int) -> Indices:
     order = _shuffled(len(labels), seed, TEST_STREAM)
     chosen, _ = _deal_by_class(order, labels[order], count, 0)
     return np.sort(chosen)
+
+
+def deal_groups(
+    labels: Labels,
+    groups: NDArray[np.str_],
+    sizes: Sequence[int],
+    seed: int,
+    *,
+    stream: int,
+    by_class: bool = True,
+) -> list[Indices]:
+    """Choose images for several splits, all images of a group for the same.
+
+    Groups are taken in random order. Each goes, of the splits in which it has room, to
+    the one that lacks the largest share, so that large groups and small ones are
+    everywhere; if it has room in none, to the one that has the most.
+
+    Args:
+        labels: (n,) class numbers of all images.
+        groups: (n,) the name of each image's group.
+        sizes: How many images each split is to have, about; 0 or more.
+        seed: Decides the choice; 0 to 2**64 - 1.
+        stream: Decides it too.
+        by_class: Whether each class is to keep its share, a group being of the class of
+            one of its images.
+
+    Returns:
+        For each split, its positions, in random order.
+    """
+    order = _shuffled(len(labels), seed, stream)
+    members: dict[str, list[int]] = {}
+    for position in order.tolist():
+        members.setdefault(str(groups[position]), []).append(position)
+    by_label: dict[int, list[list[int]]] = {}
+    for group in members.values():
+        label = int(labels[group[0]]) if by_class else 0
+        by_label.setdefault(label, []).append(group)
+    left = np.array([sum(map(len, several)) for several in by_label.values()])
+    wanted = []
+    for size in sizes:
+        wanted.append(_apportion(min(size, int(left.sum())), left))
+        left = left - wanted[-1]
+    wanted.append(left)
+    split_of = np.empty(len(labels), np.int64)
+    rooms = np.zeros(len(wanted), np.int64)
+    for number, several in enumerate(by_label.values()):
+        # What a class couldn't fill, as its groups are too large, the next one may.
+        rooms += [counts[number] for counts in wanted]
+        for group, split in zip(several, _dealt(several, rooms), strict=True):
+            split_of[group] = split
+    return [order[split_of[order] == split] for split in range(len(sizes))]
+
+
+def _dealt(groups: list[list[int]], rooms: Indices) -> Iterator[int]:
+    """Yield for each group the split that it goes to.
+
+    Args:
+        groups: The images of each.
+        rooms: How many images each split is to have; what it gets is subtracted.
+    """
+    at_first = rooms.copy()
+    for group in groups:
+        fitting = np.flatnonzero(rooms >= len(group))
+        lacking = rooms[fitting] / at_first[fitting]
+        split = fitting[lacking.argmax()] if len(fitting) else rooms.argmax()
+        rooms[split] -= len(group)
+        yield int(split)
 
 
 def indices_digest(*index_arrays: Indices) -> str:

@@ -16,6 +16,7 @@ from cnncli.config.schema import (
     Best,
     Config,
     Data,
+    Folder,
     Model,
     ReduceLROnPlateau,
     Source,
@@ -31,6 +32,7 @@ from cnncli.experiment.shipped import shipped_config
 from cnncli.system.processor import available_threads
 
 if TYPE_CHECKING:
+    from cnncli.data.plan import SplitPlan
     from cnncli.data.source import DataInfo
 
 
@@ -190,6 +192,7 @@ def _split_problems(config: Data, data: DataInfo) -> Iterator[Problem]:
             f"the data set has {data.num_test:,} test images of its own; leave this "
             "out",
         )
+    yield from _group_problems(config, plan)
     if plan.pool < 1:
         yield Problem(
             (*path, "test"),
@@ -216,6 +219,24 @@ def _split_problems(config: Data, data: DataInfo) -> Iterator[Problem]:
             f"{train:,} training and {validation:,} validation images are "
             f"{train + validation:,} together, but there are {plan.pool:,}{beside}; "
             "lower one",
+        )
+
+
+def _group_problems(config: Data, plan: SplitPlan) -> Iterator[Problem]:
+    """Find objects that can't be told, or not be kept together."""
+    path = ("data", "split", "group")
+    if config.split.group is None:
+        return
+    if not isinstance(config.source, Folder):
+        yield Problem(
+            path,
+            f"images of {config.source.type} have no file names; leave this out",
+        )
+    elif plan.method == "head":
+        yield Problem(
+            path,
+            "the method head takes images as they stand; random and stratified keep "
+            "those of an object together",
         )
 
 
