@@ -114,7 +114,8 @@ def test_bytes_are_refused(content: bytes, stderr: str, cli: Cli) -> None:
 def test_line_ends_and_byte_order_mark_change_nothing(
     mark: bytes, end: bytes, cli: Cli
 ) -> None:
-    Path("good.yaml").write_bytes(mark + SHIPPED[0].encode().replace(b"\n", end))
+    documented = (TESTS.parent / "configs" / "fashion-mnist.yaml").read_bytes()
+    Path("good.yaml").write_bytes(mark + documented.replace(b"\n", end))
     assert cli("summary", "good.yaml").stdout == cli("summary").stdout
 
 

@@ -66,7 +66,9 @@ def test_the_small_network_is_right_more_often(tmp_path: Path) -> None:
     assert json.loads(printed)["evaluation"]["correct"] >= 9_000
 
 
-@pytest.mark.parametrize("config", ["as-documented", "fashion-mnist", "small"])
+@pytest.mark.parametrize(
+    "config", ["accurate", "as-documented", "fashion-mnist", "small"]
+)
 def test_two_processes_give_the_same_bytes(tmp_path: Path, config: str) -> None:
     path = ROOT / "configs" / f"{config}.yaml"
     options = ("--set", "training.epochs=2", "--json")
