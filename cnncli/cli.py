@@ -16,6 +16,7 @@ from cnncli.commands.adopt import adopt
 from cnncli.commands.convolve import convolve
 from cnncli.commands.evaluate import evaluate
 from cnncli.commands.feature_maps import feature_maps
+from cnncli.commands.init import init
 from cnncli.commands.plot_model import plot_model
 from cnncli.commands.started import OWN_PROCESS
 from cnncli.commands.summary import summary
@@ -90,6 +91,7 @@ for command in (
     feature_maps,
     adopt,
     convolve,
+    init,
 ):
     cli.add_command(command)
 

@@ -63,6 +63,7 @@ def test_commands(cli: Cli) -> None:
         "convolve",
         "evaluate",
         "feature-maps",
+        "init",
         "plot-model",
         "summary",
         "train",

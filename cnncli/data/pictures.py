@@ -70,7 +70,7 @@ def read_picture(
     Raises:
         DataError: The file can't be read, or ``decode_picture`` refuses what is in it.
     """
-    return decode_picture(_read(path), str(path), shape, fit)
+    return decode_picture(read_bytes(path), str(path), shape, fit)
 
 
 def decode_picture(
@@ -113,11 +113,16 @@ def read_grey_picture(path: Path) -> Picture:
     Returns:
         (height, width) pixels, and what had to be done to the picture.
     """
-    image, changes = _decode(_read(path), str(path), "L")
+    image, changes = _decode(read_bytes(path), str(path), "L")
     return Picture(np.asarray(image, np.uint8), changes)
 
 
-def _read(path: Path) -> bytearray:
+def read_bytes(path: Path) -> bytearray:
+    """Read a picture file, as ``decode_picture`` takes it.
+
+    Raises:
+        DataError: The file can't be read, or is too large.
+    """
     with open_stream(path) as stream:
         content = read_up_to(stream, MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
@@ -195,7 +200,7 @@ def _check_shape(content: bytes | bytearray, name: str, shape: tuple[int, ...]) 
 
 def first_shape(path: Path) -> tuple[int, int, int]:
     """Return the ``picture_shape`` of a file."""
-    return picture_shape(_read(path), str(path))
+    return picture_shape(read_bytes(path), str(path))
 
 
 def picture_shape(content: bytes | bytearray, name: str) -> tuple[int, int, int]:

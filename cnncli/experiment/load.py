@@ -30,6 +30,7 @@ from cnncli.experiment.precision import resolved_precision
 from cnncli.system.processor import available_threads
 
 if TYPE_CHECKING:
+    from cnncli.config.document import Document
     from cnncli.data.source import DataInfo
 
 
@@ -68,7 +69,20 @@ def load_experiment(path: Path | None, overrides: Sequence[str] = ()) -> Experim
         DataError: The data set's files are missing or have wrong headers.
     """
     path = path or shipped_config("fashion-mnist")
-    document = override(read_document(path), overrides)
+    return check_experiment(override(read_document(path), overrides), path)
+
+
+def check_experiment(document: Document, path: Path) -> Experiment:
+    """Check everything about a config.
+
+    Args:
+        document: The config as read.
+        path: Its file, which names a run that has no name.
+
+    Raises:
+        ConfigError: Anything is wrong with the config; it lists every problem.
+        DataError: The data set's files are missing or have wrong headers.
+    """
     config, problems = validate(Config, document.value)
     problems = attributed(document, problems)
     parts = _parts_of(config) if config else _valid_parts(document.value)

@@ -10,6 +10,8 @@ from cnncli.data.formats.picture_tree import LabelledFiles, PictureTree, read_tr
 from cnncli.data.source import DataInfo
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cnncli.architecture import Shape
     from cnncli.config.schema import Folder
     from cnncli.data.images import Images
@@ -70,6 +72,18 @@ class PictureFolder:
             np.frombuffer(files.labels, np.uint8),
             np.arange(len(files.paths)),
         )
+
+    def some_pictures(self, count: int) -> Iterator[tuple[str, bytes | bytearray]]:
+        """Read some pictures to train on, of all classes: their names and bytes.
+
+        Raises:
+            DataError: The folder holds no pictures, or one can't be read.
+        """
+        from cnncli.data.pictures import read_bytes
+
+        paths = read_tree(self.path, self.asked.classes).parts["train"].paths
+        for path in paths[:: -(-len(paths) // count)]:
+            yield str(path), read_bytes(path)
 
     def _files(self, tree: PictureTree, pool: Pool) -> LabelledFiles:
         """Return the files of a pool; those for validation follow those to train on."""
