@@ -96,6 +96,7 @@ imports: | $(VENV)/.dev ## Check that the layers of the code import downwards on
 	$(BIN)/lint-imports
 
 docs: | $(VENV)/.dev ## Write the generated parts of the README and docs/ anew
+	$(BIN)/cnncli schema -o cnncli/config/config.schema.json --overwrite
 	$(BIN)/python -m cogapp -r -I . $(PAGES)
 
 docs-check: | $(VENV)/.dev

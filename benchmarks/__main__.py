@@ -34,6 +34,7 @@ ROUNDS = {
     "epochs": 8,
     "writing": 3,
     "memory": 1,
+    "pictures": 1,
     "jobs": 1,
 }
 QUICK_ROUNDS = {"startup": 3, "steps": 10, "epochs": 1, "writing": 1, "jobs": 1}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterable, Mapping
@@ -20,6 +21,18 @@ from benchmarks.tasks import CONFIG
 
 if TYPE_CHECKING:
     from benchmarks.bench import Bench
+
+
+_PICTURES = """\
+data: {{source: {{folder: {{path: {path}}}}}}}
+model:
+  layers:
+    - AveragePooling2D: {{pool_size: 8}}
+    - Conv2D: {{filters: 8, kernel_size: 3, activation: relu}}
+    - Flatten
+    - Dense: {{units: 2, activation: softmax}}
+training: {{epochs: 1}}
+"""
 
 
 def measure_startup(bench: Bench) -> Iterable[Figure]:
@@ -104,6 +117,33 @@ def measure_memory(bench: Bench) -> Iterable[Figure]:
         yield Figure(f"one epoch of {train:,} images, start to exit", SECONDS, seconds)
 
 
+def measure_pictures(bench: Bench) -> Iterable[Figure]:
+    """Measure processes that train on few and on many picture files, twice each."""
+    for number, name in (
+        (targets.FEW_PICTURES, targets.PICTURES_FEW),
+        (targets.MANY_PICTURES, targets.PICTURES_MANY),
+    ):
+        results = _train_on_pictures(bench.scratch / f"pictures-{number}", number)
+        yield Figure(name, MEMORY, _each(results, "peak_bytes"))
+        seconds = _each(results, "seconds")
+        yield Figure(f"an epoch of {number:,} pictures", SECONDS, seconds)
+
+
+def _train_on_pictures(pictures: Path, number: int) -> dict[str, list[Finished]]:
+    """Make pictures and train on them, first when nothing of them is decoded."""
+    side = f"--side={targets.PICTURE_SIDE}"
+    make = [sys.executable, "-m", "benchmarks.make_pictures"]
+    run_process([*make, f"--count={number}", side, f"--out={pictures}"])
+    config = pictures.with_suffix(".yaml")
+    config.write_text(_PICTURES.format(path=json.dumps(str(pictures))))
+    train = cnncli("train", str(config), f"--out={pictures}-run", "--overwrite")
+    cache = f"XDG_CACHE_HOME={pictures}-cache"
+    return {
+        when: [run_process(["env", cache, *train])]
+        for when in ("decoding", "decoded before")
+    }
+
+
 def measure_writing(bench: Bench) -> Iterable[Figure]:
     """Measure how long the run folder takes after training."""
     small = targets.SMALL
@@ -126,6 +166,7 @@ STAGES = {
     "epochs": measure_epochs,
     "writing": measure_writing,
     "memory": measure_memory,
+    "pictures": measure_pictures,
     "jobs": measure_jobs,
 }
 

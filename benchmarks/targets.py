@@ -21,6 +21,9 @@ SMALL, LARGE = 1_000, 60_000
 TRAINING_SMALL = f"cnncli, {SMALL:,} images"
 TRAINING_LARGE = f"cnncli, {LARGE:,} images"
 PIXELS = 28 * 28
+FEW_PICTURES, MANY_PICTURES, PICTURE_SIDE = 1_000, 20_000, 256
+PICTURES_FEW = f"peak memory, {FEW_PICTURES:,} pictures"
+PICTURES_MANY = f"peak memory, {MANY_PICTURES:,} pictures"
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,8 @@ def find_targets(figures: Mapping[str, Figure], *, is_wide: bool) -> Iterator[Ta
             yield Target(what, figure.unit.show(seconds), "", seconds, limit, unit="s")
     if {MEMORY_SMALL, MEMORY_LARGE} <= set(figures):
         yield _memory_growth(figures[MEMORY_SMALL], figures[MEMORY_LARGE])
+    if {PICTURES_FEW, PICTURES_MANY} <= set(figures):
+        yield _flat_memory(figures[PICTURES_FEW], figures[PICTURES_MANY])
     if TRAINING in figures:
         yield _even_cost(figures[TRAINING])
 
@@ -142,6 +147,20 @@ def _memory_growth(small: Figure, large: Figure) -> Target:
         (larger - smaller) / pixels,
         1.3,
         unit="bytes a pixel",
+    )
+
+
+def _flat_memory(few: Figure, many: Figure) -> Target:
+    smaller, larger = (
+        max(figure.minimum(when) for when in figure.costs) for figure in (few, many)
+    )
+    side = f"{PICTURE_SIDE} x {PICTURE_SIDE}"
+    return Target(
+        f"peak memory at {MANY_PICTURES:,} pictures of {side} and at {FEW_PICTURES:,}",
+        many.unit.show(larger),
+        f"at {FEW_PICTURES:,}: {few.unit.show(smaller)}",
+        larger / smaller,
+        1.2,
     )
 
 

@@ -13,11 +13,16 @@ import click
 
 from cnncli import __version__
 from cnncli.commands.adopt import adopt
+from cnncli.commands.completion import completion
 from cnncli.commands.convolve import convolve
 from cnncli.commands.evaluate import evaluate
+from cnncli.commands.export import export
 from cnncli.commands.feature_maps import feature_maps
 from cnncli.commands.init import init
+from cnncli.commands.inspect import inspect
 from cnncli.commands.plot_model import plot_model
+from cnncli.commands.predict import predict
+from cnncli.commands.schema import schema
 from cnncli.commands.started import OWN_PROCESS
 from cnncli.commands.summary import summary
 from cnncli.commands.train import train
@@ -79,6 +84,7 @@ def cli(debug: bool) -> None:
       cnncli summary                          the network, layer by layer
       cnncli train                            train it: a minute or two
       cnncli evaluate runs/fashion-mnist      what it gets right
+      cnncli predict runs/fashion-mnist FILE  what is in a picture
       cnncli feature-maps runs/fashion-mnist  what its layers see
     """
 
@@ -86,12 +92,17 @@ def cli(debug: bool) -> None:
 for command in (
     train,
     evaluate,
+    predict,
     summary,
     plot_model,
     feature_maps,
+    inspect,
     adopt,
     convolve,
     init,
+    schema,
+    completion,
+    export,
 ):
     cli.add_command(command)
 

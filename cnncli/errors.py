@@ -46,7 +46,10 @@ class ConfigError(CnncliError):
 
 
 class DataError(CnncliError):
-    """A data set is missing, damaged, or not what the config or model says."""
+    """A data set is missing, damaged, or not what the config or model says.
+
+    Also some images among many, where the others are gone through.
+    """
 
     exit_code = 3
 
@@ -69,6 +72,12 @@ class OutputError(CnncliError):
 
 class TrainingError(CnncliError):
     """Training failed: a value is not finite, or memory ran out."""
+
+    exit_code = 6
+
+
+class ExportError(CnncliError):
+    """A network can't be written in a format, or does something else there."""
 
     exit_code = 6
 

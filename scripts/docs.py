@@ -18,6 +18,7 @@ from cnncli.config.fields import Named
 from cnncli.config.layers import AnyLayer
 from cnncli.config.scalars import describe
 from cnncli.config.schema import Config
+from cnncli.export.formats import FORMATS
 from cnncli.lesson.arithmetic import cross_correlate
 from cnncli.lesson.exercise import as_arrays
 from cnncli.lesson.matrix import parse_matrix
@@ -43,6 +44,13 @@ def output_of(command: str) -> str:
     """Return what a command prints, as a block of Markdown."""
     result = CliRunner().invoke(cli, shlex.split(command), prog_name="cnncli")
     return f"```\n$ cnncli {command}\n{result.output}```\n"
+
+
+def lines_that_run(format_name: str) -> str:
+    """Return the lines of Python that run an exported file, as a block of Markdown."""
+    wanted = FORMATS[format_name]
+    lines = wanted.lines(f"model{wanted.suffix}")
+    return "\n".join(["```", *lines, "```", ""])
 
 
 def loop_of_the_text() -> str:

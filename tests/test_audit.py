@@ -44,6 +44,7 @@ def splits(train: Images, validation: Images, test: Images) -> Splits:
     ("train", "validation", "test", "expected"),
     [
         (images(0, [0, 1, 2]), images(10, [2, 1, 0]), images(20, [0, 1, 2]), []),
+        (images(0, [0, 1, 2]), images(0, []), images(20, [0, 1, 2]), []),
         (
             images(0, [0, 2, 0]),
             images(10, [2]),
@@ -84,9 +85,9 @@ def splits(train: Images, validation: Images, test: Images) -> Splits:
             [
                 "no test image is of the class 'cat' or 'dog'",
                 "1 of the 2 test images are validation images too; the test result is "
-                "not that of unseen images",
+                "not that of unseen images (test image 0 is 2)",
                 "1 of the 3 validation images are training images too; the validation "
-                "result is not that of unseen images",
+                "result is not that of unseen images (validation image 0 is 2)",
             ],
         ),
         (
@@ -96,12 +97,13 @@ def splits(train: Images, validation: Images, test: Images) -> Splits:
             [
                 "no test image is of the class 'owl'",
                 "2 of the 3 test images are training images too; the test result is "
-                "not that of unseen images",
+                "not that of unseen images (test image 0 is 1, 1 is 2)",
             ],
         ),
     ],
     ids=[
         "nothing",
+        "no validation images",
         "absent classes",
         "sorted",
         "sorted, all classes trained",
@@ -147,6 +149,6 @@ def test_dry_run_warns(cli: Cli) -> None:
     assert result.stderr == (
         "warning: no validation image is of the class 'cat'\n"
         "warning: 1 of the 10 validation images are training images too; the "
-        "validation result is not that of unseen images\n"
+        "validation result is not that of unseen images (validation image 20 is 0)\n"
     )
     assert "12 test images; 2 warnings; would train into" in result.stdout

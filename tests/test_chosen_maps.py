@@ -49,8 +49,8 @@ def test_some_layers_and_maps(run: Path, cli: Cli) -> None:
         ),
         (
             "--layer small --maps -1",
-            "Invalid value for '--maps': '-1' is not a list of whole numbers like "
-            "0,3,7.",
+            "Invalid value for '--maps': '-1' is not a whole number from 0, nor "
+            "several with commas between them.",
         ),
         (
             "--layer small --layer flip --grad-cam",

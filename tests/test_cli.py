@@ -60,11 +60,16 @@ def start(folder: Path, arguments: list[str], stdout: Any) -> tuple[int, str]:
 def test_commands(cli: Cli) -> None:
     assert COMMANDS == [
         "adopt",
+        "completion",
         "convolve",
         "evaluate",
+        "export",
         "feature-maps",
         "init",
+        "inspect",
         "plot-model",
+        "predict",
+        "schema",
         "summary",
         "train",
     ]

@@ -11,7 +11,8 @@ from cnncli.config import Config, config_from_json, config_to_json, config_to_ya
 from cnncli.config.document import parse_document
 from cnncli.config.layers import BatchNormalization, Conv2D, Flatten, name_layers
 from cnncli.data.sources import EMBEDDED_FOLDER, FASHION_MNIST_CLASSES
-from cnncli.experiment.load import load_experiment, shipped_config
+from cnncli.experiment.load import load_experiment
+from cnncli.experiment.shipped import shipped_config
 from cnncli.system.processor import available_threads
 
 SHIPPED = sorted((Path(__file__).parents[1] / "configs").rglob("*"))
@@ -25,7 +26,8 @@ def load(text: str, path: Path) -> Config:
 
 def test_there_are_shipped_configs() -> None:
     names = {path.name for path in SHIPPED}
-    assert names >= {"as-documented.yaml", "fashion-mnist.yaml", "smoke.yaml"}
+    documented = {"as-documented.yaml", "fashion-mnist.yaml"}
+    assert names >= {*documented, "small.yaml", "smoke.yaml"}
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)

@@ -260,8 +260,6 @@ def test_no_tensorflow_and_for_wrong_input_no_numpy() -> None:
          "1,0;0.5,-1"),
         (["--padding", "٣"], "--padding: must be a whole number of zeros, same or "
          "valid, got '٣'"),
-        (["--arrays", "a.png"], "--arrays: 'a.png' must end in .npz"),
-        (["-o", ".png"], "-o: '.png' must end in .png or .svg"),
         (
             ["--random", "28", "--steps"],
             "--steps: shows at most 64 windows, these are 729; take a smaller image or "
@@ -275,8 +273,6 @@ def test_no_tensorflow_and_for_wrong_input_no_numpy() -> None:
             ["--kernel", "box", "--kernel-size", "3"],
             "--kernel and --kernel-size exclude each other",
         ),
-        (["-o", "a.jpg"], "-o: 'a.jpg' must end in .png or .svg"),
-        (["--animate", "a.png"], "--animate: 'a.png' must end in .gif"),
         (["--layer", "cv1"], "--layer and --map are of a --model"),
         (["--model", "x", "--steps"], "--model: leave out --steps and --animate"),
         (["--model", "x"], "--model: name the layer with --layer"),
@@ -290,6 +286,20 @@ def test_no_tensorflow_and_for_wrong_input_no_numpy() -> None:
 def test_wrong_input(cli: Cli, options: list[str], message: str) -> None:
     result = cli("convolve", *options, exit_code=2)
     assert result.stderr == f"{message}\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--arrays", "a.png"], "'--arrays': 'a.png' must end in .npz"),
+        (["-o", ".png"], "'-o' / '--out': '.png' must end in .png, .svg or .pdf"),
+        (["-o", "a.jpg"], "'-o' / '--out': 'a.jpg' must end in .png, .svg or .pdf"),
+        (["--animate", "a.png"], "'--animate': 'a.png' must end in .gif"),
+    ],
+)
+def test_files_of_other_formats(cli: Cli, options: list[str], message: str) -> None:
+    result = cli("convolve", *options, exit_code=2)
+    assert result.stderr.splitlines()[-1] == f"Error: Invalid value for {message}"
 
 
 def test_pictures_that_cannot_be_read(cli: Cli) -> None:

@@ -81,11 +81,10 @@ def test_without_a_header_the_labels_come_first() -> None:
 
 def test_a_column_of_any_name_may_have_the_labels() -> None:
     save(frame().rename(columns={"label": "digit"}))
-    check(
-        "the first row is a header; column 1, 'digit', has the labels of 2 x 2 x 1 "
-        "images",
-        label="digit",
-    )
+    notes = "the first row is a header; column 1, 'digit', has the labels of 2 x 2 x 1"
+    check(f"{notes} images", label="digit")
+    save(frame([5, 0, 7, 1]).rename(columns={"label": "3"}))
+    check(f"{notes} images".replace("digit", "3"), label="3")
 
 
 @pytest.mark.parametrize(

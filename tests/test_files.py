@@ -50,6 +50,44 @@ def test_failure_leaves_the_old_file_and_no_other(tmp_path: Path, failing: str) 
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_folder_appears_whole_and_takes_the_place_of_another(tmp_path: Path) -> None:
+    path = tmp_path / "net"
+    for text in ("old", "new"):
+        with replacing(path) as temporary:
+            (temporary / "inner").mkdir(parents=True)
+            (temporary / "inner" / "a.txt").write_text(text)
+            (temporary / f"{text}.txt").write_text(text)
+    assert sorted(file.name for file in path.rglob("*")) == [
+        "a.txt",
+        "inner",
+        "new.txt",
+    ]
+    assert (path / "inner" / "a.txt").read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_failure_leaves_the_old_folder_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "net"
+    path.mkdir()
+    (path / "a.txt").write_text("old")
+    renames = iter([True, False])
+    rename = Path.rename
+
+    def rename_once(old: Path, new: Path) -> Path:
+        if old == path or new != path or not next(renames):
+            return rename(old, new)
+        raise OSError(errno.EIO, "Input/output error")
+
+    with (
+        mock.patch.object(Path, "rename", rename_once),
+        pytest.raises(OutputError),
+        replacing(path) as temporary,
+    ):
+        temporary.mkdir()
+    assert (path / "a.txt").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_error_in_the_block_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
@@ -147,6 +185,7 @@ def test_nothing_else_in_the_package_opens_files_for_writing() -> None:
     assert found == {
         ("files.py", '"xb"'),  # the one way
         ("arrays.py", '"w"'),  # an archive, into memory
+        ("litert.py", '"a"'),  # the same
         ("cli.py", '"w"'),  # the traceback of a bug, to the temporary folder
         ("stderr.py", '"w"'),  # the screen
         ("terminal.py", '"w"'),  # a stream that was closed, to nowhere

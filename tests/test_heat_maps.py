@@ -150,11 +150,11 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     """Collect the figures that become PNG files in a test."""
     saved: list[Figure] = []
 
-    def save(figure: Figure) -> bytes:
+    def save(figure: Figure, picture_format: str) -> bytes:
         saved.append(figure)
-        return style.png_bytes(figure)
+        return style.picture_bytes(figure, picture_format)
 
-    monkeypatch.setattr(heat_maps, "png_bytes", save)
+    monkeypatch.setattr(heat_maps, "picture_bytes", save)
     return saved
 
 

@@ -76,6 +76,12 @@ def test_the_summary_of_a_config_imports_nothing_heavy(tmp_path: Path) -> None:
     assert imported == {"pydantic", "yaml"}
 
 
+def test_the_schema_imports_nothing_heavy(tmp_path: Path) -> None:
+    result, imported = run(tmp_path, "schema")
+    assert result.returncode == 0
+    assert imported == {"pydantic", "yaml"}
+
+
 def test_the_command_itself_never_loads_hdf5(model: Path) -> None:
     result, imported = run(Path(), "summary", "model.h5")
     assert result.returncode == 0

@@ -93,7 +93,7 @@ def test_plot_model(run: Path, cli: Cli, suffix: str, start: bytes) -> None:
 
 def test_plot_model_of_another_format_is_refused(cli: Cli) -> None:
     result = cli("plot-model", "-o", "model.gif", exit_code=2)
-    assert "'model.gif' must end in one of .png, .svg, .pdf, .dot" in result.stderr
+    assert "'model.gif' must end in .png, .svg, .pdf or .dot" in result.stderr
     assert not Path("model.gif").exists()
 
 
@@ -161,6 +161,9 @@ def test_feature_maps_of_an_image_file(run: Path, cli: Cli) -> None:
     )
     assert Path("file.npz").read_bytes() == Path("maps.npz").read_bytes()
     assert "resized" not in result.stderr
+    row = (run / "predictions.csv").read_text().splitlines()[4].split(",")
+    last = result.stdout.splitlines()[-1]
+    assert last == f"predicted: {row[2]}, {float(row[3]):.4f}"
 
 
 def test_feature_maps_notes_that_an_image_was_resized(run: Path, cli: Cli) -> None:

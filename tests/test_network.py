@@ -144,6 +144,28 @@ def test_predicts_more_than_one_batch(config: Config, size: int, parts: int) -> 
     np.testing.assert_allclose(values["loss"], losses, atol=1e-5)
 
 
+ODD = """
+name: odd
+model:
+  layers:
+    - Conv2D: {filters: 13, kernel_size: 3, activation: gelu}
+    - Flatten
+    - Dense: {name: output, units: 3, activation: softmax}
+"""
+
+
+def test_an_image_by_itself_is_the_same_among_others() -> None:
+    """To the last bit; ``predict`` sums in an order that depends on the batch."""
+    network = build(Config.model_validate(parse_document(ODD, "x").value), parts=1)
+    many = random_images(70)
+    together = network.predict_each(many.pixels)
+    alone = [network.predict_each(many.pixels[n : n + 1])[0] for n in range(70)]
+    assert np.array_equal(together, alone)
+    expected = network.predict(many.pixels, many.labels).probabilities
+    np.testing.assert_allclose(together, expected, atol=1e-6)
+    assert together.dtype == np.float32
+
+
 def test_trains_as_keras_fit_does(config: Config, images: Images) -> None:
     """Keras is given the images of each epoch in this program's order."""
     network = build(config, parts=1)

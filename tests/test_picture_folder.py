@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cnncli.config.schema import Folder
-from cnncli.data import decoding
 from cnncli.data.formats.picture_folder import PictureFolder
 from cnncli.data.images import Images
 from cnncli.data.pictures import read_picture
@@ -299,7 +298,7 @@ def cached() -> list[Path]:
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Keep what is decoded in files, however little it is; collect what is decoded."""
-    monkeypatch.setattr(decoding, "MOST_IN_MEMORY", 0)
+    monkeypatch.setattr("cnncli.data.decoding.MOST_IN_MEMORY", 0)
     decoded: list[Path] = []
 
     def read(path: Path, *arguments: Any) -> Any:
@@ -355,6 +354,13 @@ def test_other_sizes_and_fits_are_decoded_apart(counted: list[Path]) -> None:
     assert len(cached()) == 3
 
 
+def test_a_large_set_doesn_t_count_as_memory() -> None:
+    pictures("data", 2, 2)
+    small, large = ((size, size, 3) for size in (64, 4096))
+    assert not source(image_shape=small).describe().is_stored
+    assert source(image_shape=large).describe().is_stored
+
+
 def test_no_room_for_what_is_decoded(
     counted: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -408,7 +414,7 @@ def test_training_from_a_file_gives_the_same_bytes(
     pictures("data", 12, 9)
     Path("c.yaml").write_text(CONFIG)
     cli("train", "c.yaml", "-q", "--out", "stored")
-    monkeypatch.setattr(decoding, "MOST_IN_MEMORY", 2**20)
+    monkeypatch.setattr("cnncli.data.decoding.MOST_IN_MEMORY", 2**20)
     cli("train", "c.yaml", "-q", "--out", "memory")
     for name in ("history.csv", "metrics.json", "predictions.csv"):
         assert Path("stored", name).read_text() == Path("memory", name).read_text()

@@ -66,18 +66,41 @@ def test_colour_stays_where_the_model_takes_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp"])
-@pytest.mark.parametrize(("noted", "turns"), [(3, 2), (6, -1), (8, 1)])
+@pytest.mark.parametrize(
+    ("noted", "upright"),
+    [
+        (2, GREY[:, ::-1]),
+        (3, GREY[::-1, ::-1]),
+        (4, GREY[::-1]),
+        (5, GREY.T),
+        (6, np.rot90(GREY, -1)),  # the top of the scene is at the right side
+        (7, GREY[::-1, ::-1].T),
+        (8, np.rot90(GREY)),
+    ],
+)
 def test_a_turned_camera_is_turned_back(
-    tmp_path: Path, suffix: str, noted: int, turns: int
+    tmp_path: Path, suffix: str, noted: int, upright: np.ndarray
 ) -> None:
     exif = Image.Exif()
-    exif[0x0112] = noted  # 6: the top of the scene is at the right side
+    exif[0x0112] = noted
     path = tmp_path / f"x.{suffix}"
     save(path, Image.fromarray(GREY), exif=exif, lossless=True, quality=100)
     pixels, changes = read_picture(path, SHAPE)
-    expected = np.rot90(GREY, turns).astype(int)
-    assert np.abs(pixels[..., 0] - expected).max() <= (4 if suffix == "jpg" else 0)
+    difference = np.abs(pixels[..., 0] - upright.astype(int)).max()
+    assert difference <= (4 if suffix == "jpg" else 0)
     assert changes == ["turned upright as its camera noted"]
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
+@pytest.mark.parametrize("note", [b"", b"garbage", b"MM\0*\0\0\0\x08\xff\xff\1\1"])
+def test_a_damaged_note_of_the_camera_does_no_harm(
+    tmp_path: Path, suffix: str, note: bytes
+) -> None:
+    options = {"exif": b"Exif\0\0" + note, "lossless": True, "quality": 100}
+    path = save(tmp_path / f"x.{suffix}", Image.fromarray(GREY), **options)
+    pixels, changes = read_picture(path, SHAPE)
+    assert np.abs(pixels[..., 0].astype(int) - GREY).max() <= 4
+    assert changes == []
 
 
 @pytest.mark.parametrize("suffix", ["gif", "png", "webp"])

@@ -209,8 +209,8 @@ def test_a_run_is_evaluated_on_the_images_that_were_set_apart(cli: Cli) -> None:
     assert [int(row.split(",")[0]) for row in rows] == test.indices.tolist()
     refused = cli("evaluate", str(run), "--data", "d.npz", exit_code=3)
     assert refused.stderr == (
-        "error: d.npz: the model was trained on most of these images; leave out --data "
-        "to take those that were set apart to test it\n"
+        "error: d.npz: the model was trained on some of these images; leave out --data "
+        "to take those that it has not seen\n"
     )
 
 

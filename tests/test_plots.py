@@ -15,9 +15,16 @@ from matplotlib.text import Text
 from PIL import Image
 
 from cnncli.data.sources import FASHION_MNIST_CLASSES as CLOTHES
-from cnncli.plots import confusion_matrix, feature_maps, history, style
+from cnncli.plots import (
+    confusion_matrix,
+    feature_maps,
+    history,
+    kernels,
+    strongest,
+    style,
+)
 from cnncli.plots.confusion_matrix import confusion_finding, plot_confusion_matrix
-from cnncli.plots.feature_maps import LayerMaps, plot_feature_maps
+from cnncli.plots.feature_maps import LayerMaps, Subject, plot_feature_maps
 from cnncli.plots.fonts import class_labels
 from cnncli.plots.history import history_finding, plot_history
 from cnncli.plots.palette import label
@@ -36,12 +43,14 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     """Collect the figures that become PNG files in a test."""
     saved: list[Figure] = []
 
-    def save(figure: Figure) -> bytes:
+    def save(figure: Figure, picture_format: str = "png") -> bytes:
         saved.append(figure)
-        return style.png_bytes(figure)
+        return style.picture_bytes(figure, picture_format)
 
-    for module in (confusion_matrix, feature_maps, history):
+    for module in (confusion_matrix, history):
         monkeypatch.setattr(module, "png_bytes", save)
+    for module in (feature_maps, kernels, strongest):
+        monkeypatch.setattr(module, "picture_bytes", save)
     return saved
 
 
@@ -367,12 +376,12 @@ def documented_layers() -> list[LayerMaps]:
     return [LayerMaps(name, kind, random.random(shape)) for name, kind, shape in layers]
 
 
-IMAGE = np.random.default_rng(1).integers(0, 256, (28, 28, 1), np.uint8)
+IMAGE = Subject("", np.random.default_rng(1).integers(0, 256, (28, 28, 1), np.uint8))
 
 
 def test_plot_feature_maps_of_the_documented_network(figures: list[Figure]) -> None:
     layers = documented_layers()
-    drawn = plot_feature_maps(IMAGE, layers, class_names=CLOTHES, title="a boot")
+    drawn = plot_feature_maps([IMAGE], layers, class_names=CLOTHES, title="a boot")
     assert picture(drawn).width == 1995
     assert title(figures[0]) == "a boot"
     assert [text.get_text() for text in figures[0].texts[1:]] == [
@@ -403,7 +412,7 @@ def test_many_classes_are_reduced_to_the_ten_largest(figures: list[Figure]) -> N
     values = np.arange(100.0)
     output = LayerMaps("output", "Dense", values[np.newaxis])
     names = [f"class {number}" for number in range(100)]
-    picture(plot_feature_maps(IMAGE, [output], class_names=names, title=""))
+    picture(plot_feature_maps([IMAGE], [output], class_names=names, title=""))
     ticks = figures[0].axes[-1].get_yticklabels()
     assert [tick.get_text() for tick in ticks] == names[:-11:-1]
 
@@ -417,7 +426,7 @@ def drawn_pixels(figure: Figure) -> list[np.ma.MaskedArray]:
 def test_maps_stand_side_by_side_on_one_scale(figures: list[Figure]) -> None:
     maps = np.random.default_rng(0).normal(size=(1, 24, 30, 18))
     layer = LayerMaps("cv1", "Conv2D", maps)
-    plot_feature_maps(IMAGE, [layer], class_names=(), title="")
+    plot_feature_maps([IMAGE], [layer], class_names=(), title="")
     (pixels,) = drawn_pixels(figures[0])
     assert pixels.shape == (24 + 2 + 24, 16 * 32 - 2)
     for channel in range(18):
@@ -444,7 +453,7 @@ def test_layers_have_a_usable_height(
     figures: list[Figure], shape: tuple[int, ...], smallest: float, largest: float
 ) -> None:
     layer = LayerMaps("layer", "Conv2D", np.zeros(shape))
-    picture(plot_feature_maps(IMAGE, [layer], class_names=(), title=""))
+    picture(plot_feature_maps([IMAGE], [layer], class_names=(), title=""))
     height = figures[0].axes[1].get_window_extent().height / 150
     assert smallest < height < largest
 
@@ -452,7 +461,7 @@ def test_layers_have_a_usable_height(
 @pytest.mark.parametrize("maps", [1, 7, 17, 33, 65, 256])
 def test_any_number_of_maps_is_drawn(figures: list[Figure], maps: int) -> None:
     layer = LayerMaps("layer", "Conv2D", np.ones((1, 24, 24, maps)))
-    plot_feature_maps(IMAGE, [layer], class_names=(), title="")
+    plot_feature_maps([IMAGE], [layer], class_names=(), title="")
     (pixels,) = drawn_pixels(figures[0])
     assert pixels.count() == maps * 24 * 24
     assert "first" not in figures[0].texts[-1].get_text()
@@ -460,7 +469,7 @@ def test_any_number_of_maps_is_drawn(figures: list[Figure], maps: int) -> None:
 
 def test_maps_beyond_256_are_left_out_and_it_says_so(figures: list[Figure]) -> None:
     layer = LayerMaps("a_layer_with_a_long_name", "Conv2D", np.ones((1, 1, 1, 300)))
-    plot_feature_maps(IMAGE, [layer], class_names=(), title="")
+    plot_feature_maps([IMAGE], [layer], class_names=(), title="")
     (pixels,) = drawn_pixels(figures[0])
     assert pixels.count() == 256 * 24 * 24
     assert [text.get_text() for text in figures[0].texts[-2:]] == [
@@ -473,7 +482,7 @@ def test_long_names_of_layers_can_be_told_apart(figures: list[Figure]) -> None:
     maps = np.ones((1, 2, 2, 1))
     names = [f"{'stage' * 4}_{n}_{'branch' * 4}" for n in "ab"]
     layers = [LayerMaps(name, "Conv2D", maps) for name in names]
-    plot_feature_maps(IMAGE, layers, class_names=(), title="")
+    plot_feature_maps([IMAGE], layers, class_names=(), title="")
     assert [text.get_text() for text in figures[0].texts[3::2]] == [
         "0: stagest…ranch",
         "1: stagest…ranch",
@@ -488,7 +497,7 @@ def test_long_vectors_are_strips(
 ) -> None:
     values = np.arange(float(units))
     layer = LayerMaps("flatten", "Flatten", values[np.newaxis])
-    plot_feature_maps(IMAGE, [layer], class_names=(), title="")
+    plot_feature_maps([IMAGE], [layer], class_names=(), title="")
     (pixels,) = drawn_pixels(figures[0])
     assert pixels.shape == shape
     np.testing.assert_array_equal(pixels.compressed(), values)
@@ -502,13 +511,15 @@ def test_activations_without_a_range(value: float) -> None:
         LayerMaps("bars", "Dense", np.full((1, 5), value)),
         LayerMaps("output", "Dense", np.full((1, 6), value)),
     ]
-    picture(plot_feature_maps(IMAGE, layers, class_names=ODD_NAMES, title="$"))
+    picture(plot_feature_maps([IMAGE], layers, class_names=ODD_NAMES, title="$"))
 
 
 def test_colour_images_and_twenty_layers() -> None:
-    image = np.repeat(IMAGE, 3, axis=2)
+    image = np.repeat(IMAGE.pixels, 3, axis=2)
     layers = documented_layers()[:1] * 20
-    drawn = picture(plot_feature_maps(image, layers, class_names=CLOTHES, title="t"))
+    drawn = picture(
+        plot_feature_maps([Subject("", image)], layers, class_names=CLOTHES, title="t")
+    )
     assert drawn.height < 3000
 
 

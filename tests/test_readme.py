@@ -14,6 +14,8 @@ from benchmarks.report import speed_chart
 from benchmarks.targets import TRAINING
 from cnncli import errors
 from cnncli.cli import cli as group
+from cnncli.experiment.load import load_experiment
+from cnncli.export.formats import FORMATS
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -61,9 +63,33 @@ def test_json_keys_of_evaluate_and_summary(finished: Path, cli: Cli) -> None:
     assert documented_keys("cnncli.convolve/1") == set(exercise)
 
 
+def test_json_keys_of_predict(finished: Path, cli: Cli) -> None:
+    result = cli("predict", str(finished), "nothing.png", "--json", exit_code=3)
+    found = json.loads(result.stdout)
+    assert documented_keys("cnncli.predict/1") == set(found)
+    table = text_of("docs/json.md").split("An image's object:")[1].split("\n\n")[1]
+    first_cells = [line.split("|")[1] for line in table.splitlines()[2:]]
+    keys = {key for cell in first_cells for key in re.findall(r"`(\w+)`", cell)}
+    assert keys == set(found["predictions"][0])
+
+
 def test_json_keys_of_train(trained: tuple[Path, Result]) -> None:
     _, result = trained
     assert documented_keys("cnncli.train/1") == set(json.loads(result.stdout))
+
+
+def test_json_keys_of_export(finished: Path, cli: Cli) -> None:
+    command = ("export", str(finished), "--format", "onnx", "-o", "m.onnx", "--json")
+    report = json.loads(cli(*command).stdout)
+    assert documented_keys("cnncli.export/1") == set(report)
+    page = text_of("docs/export.md").split("## What a file says of itself")[1]
+    for key in report["description"]:
+        assert f"`{key}`" in page
+
+
+def test_every_export_format_has_a_section() -> None:
+    for name in FORMATS:
+        assert f"\n## {name}\n" in text_of("docs/export.md")
 
 
 def test_every_command_has_a_section() -> None:
@@ -92,6 +118,16 @@ def test_the_summary_in_a_session_is_that_of_the_program(cli: Cli) -> None:
     session = f"$ cnncli summary\n{cli('summary').stdout}```\n"
     assert session in text_of("README.md")
     assert session in text_of("docs/commands.md")
+
+
+def test_every_shipped_config_has_a_row_with_its_parameters() -> None:
+    row = r"^\| \[`([\w-]+)`\]\(configs/\1\.yaml\) \| ([\d,]+) \| 0\.\d{4} \|"
+    rows = re.findall(row, text_of("README.md"), flags=re.MULTILINE)
+    shipped = {path.stem: path for path in (ROOT / "configs").iterdir()}
+    assert dict(rows) == {
+        name: f"{sum(row.parameters for row in load_experiment(path).rows):,}"
+        for name, path in shipped.items()
+    }
 
 
 def test_the_chart_shows_the_last_run_on_the_page_of_speed() -> None:

@@ -16,11 +16,13 @@ LONG_NAME = "x" * 60
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_is_the_config_with_four_settings(path: Path) -> None:
-    smoke = smoke_experiment(load_experiment(path))
+    experiment = load_experiment(path)
+    smoke = smoke_experiment(experiment)
+    validation = 128 if experiment.config.data.split.validation else 0
     settings = [
         f"name={path.stem}-smoke",
         "data.split.train=256",
-        "data.split.validation=128",
+        f"data.split.validation={validation}",
         "training.epochs=1",
     ]
     expected = load_experiment(path, settings)
@@ -34,8 +36,9 @@ def test_is_the_config_with_four_settings(path: Path) -> None:
         (["data.split.train=100", "data.split.validation=50"], 100, 50),
         (["data.split.train=0.01", "data.split.validation=0.5"], 160, 128),
         (["data.split={validation_from: test, validation: 0.01}"], 256, 100),
+        (["data.split={train: 1.0, validation: 0}"], 256, 0),
     ],
-    ids=["counts", "shares", "share of the test images"],
+    ids=["counts", "shares", "share of the test images", "all and none"],
 )
 def test_takes_no_more_images_than_the_config(
     settings: list[str], train: int, validation: int

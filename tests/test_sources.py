@@ -119,13 +119,12 @@ def test_images_of_any_source_are_split() -> None:
     assert fingerprints == {"train": splits.fingerprints["train"]}
 
 
-def test_training_images_of_one_class_are_refused() -> None:
+def test_one_training_image_is_refused() -> None:
     with pytest.raises(DataError) as caught:
         load_splits(config(1, 2), Coloured().describe())
     assert str(caught.value) == (
-        "coloured/labels.csv: all 1 training images are of the class 'cat', so there "
-        "is nothing to tell apart; draw them with data.split.method: stratified, or "
-        "use other data"
+        "coloured/labels.csv: data.split.train takes one image alone, so there is "
+        "nothing to tell apart; 1 is one image, 1.0 are all"
     )
 
 

@@ -15,7 +15,7 @@ from cnncli.data.splits import (
     Indices,
     Labels,
     SplitMethod,
-    count_duplicates,
+    find_duplicates,
     indices_digest,
     split_indices,
 )
@@ -39,6 +39,9 @@ label_lists = st.lists(st.integers(0, 4), min_size=2, max_size=60)
         (0.001, 10, 1),
         (1e-9, 10, 1),
         (0.999, 10, 10),
+        (1.0, 10, 10),
+        (1, 10, 1),
+        (0, 10, 0),
     ],
 )
 def test_a_count_stays_and_a_share_is_rounded(
@@ -170,10 +173,10 @@ def test_the_digest_is_over_lengths_and_elements() -> None:
     assert indices_digest(np.array([1]), np.array([2])) != indices_digest(first)
 
 
-def test_duplicates_are_counted_in_the_second() -> None:
+def test_duplicates_are_found_in_the_second() -> None:
     images = np.arange(4 * 6, dtype=np.uint8).reshape(4, 2, 3, 1)
     almost = images[3] + np.uint8(1)
     others = np.stack([images[2], images[2], images[0], almost])
-    assert count_duplicates(images, others) == 3
-    assert count_duplicates(others, images) == 2
-    assert count_duplicates(images[:2], images[2:]) == 0
+    assert find_duplicates(images, others) == [(2, 0), (2, 1), (0, 2)]
+    assert find_duplicates(others, images) == [(2, 0), (0, 2)]
+    assert find_duplicates(images[:2], images[2:]) == []

@@ -304,14 +304,45 @@ def test_validation_out_of_the_test_images_is_warned_of(config: str, cli: Cli) -
     result = cli("train", config, "-q", split)
     assert result.stderr == (
         "warning: 100 of the 10,000 test images are validation images too; the test "
-        "result is not that of unseen images\n"
+        "result is not that of unseen images (test image 0 is 0, 1 is 1, 2 is 2, ...)\n"
     )
     assert "\nwarnings    1, see above\n" in result.stdout
     again = cli("train", config, "-q", "--json", "--resume", split)
     assert json.loads(again.stdout)["warnings"] == [
         "100 of the 10,000 test images are validation images too; the test result is "
-        "not that of unseen images"
+        "not that of unseen images (test image 0 is 0, 1 is 1, 2 is 2, ...)"
     ]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_all_images_train_and_none_validates(cli: Cli) -> None:
+    dataset("data")
+    split = "split: {method: stratified, train: 1.0, validation: 0}"
+    Path("all.yaml").write_text(
+        DATA_CONFIG.replace("split: {train: 20, validation: 10}", split)
+    )
+    curves = "--set=training.tensorboard=true"
+    assert cli("train", "all.yaml", curves, "--dry-run").stdout.endswith(
+        "\n30 training, 0 validation and 12 test images; nothing is wrong; would train "
+        "into runs/all\n"
+    )
+    cli("train", "all.yaml", curves, "-q")
+    more = "--set=training.epochs=2"
+    resumed = cli("train", "all.yaml", curves, more, "--resume", "--json", "-q")
+    printed = json.loads(resumed.stdout)
+    for row in printed["history"]:
+        assert list(row) == ["epoch", "loss", "accuracy", "learning_rate"]
+    assert printed["warnings"] == []
+    assert printed["kept_epoch"] == 2
+    manifest = json.loads(Path("runs/all/manifest.json").read_text())
+    assert manifest["data"]["train_images"] == 30
+    assert manifest["data"]["validation_images"] == 0
+    refused = cli("evaluate", "runs/all", "--split", "validation", exit_code=3)
+    assert refused.stderr == (
+        "error: runs/all/model.h5: the model was trained without validation images; "
+        "evaluate it on test images\n"
+    )
+    cli("train", "all.yaml", "--smoke", "-q")
 
 
 def test_divergence_stops_and_keeps_the_folder_honest(config: str, cli: Cli) -> None:

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 PREDICTION_BATCH = 64
 """How many images a network predicts at once."""
 
+SIDE_BY_SIDE = 4
+"""How many images are predicted at the same time, where each is by itself."""
+
 _SMALLEST_PART = 4
 """Images in a part at the least. Of smaller ones each costs more to begin with: all
 parts together take 12 % more work with 8 images a part than with 32, 36 % with 4, 115 %

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cnncli.architecture.faults import layer_faults
 from cnncli.architecture.rows import LayerRow, trace_layer
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cnncli.config.layers import Layer
     from cnncli.config.problems import KeyPath
 
-INPUT_NAME = "image"
+INPUT_NAME: Final = "image"
 """The name of the Keras model's input."""
 
 LIMIT = 2**31

@@ -13,18 +13,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from cnncli.architecture.rows import trace_network
 from cnncli.architecture.windows import Pair, effective_size, same_margins
 from cnncli.config.layers import (
+    CONVOLUTIONS,
     ActivationLayer,
     BatchNormalization,
-    Conv2D,
     Dense,
-    DepthwiseConv2D,
     Flatten,
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
     LeakyReLU,
     Pooling2D,
     ReLU,
-    SeparableConv2D,
     ZeroPadding2D,
 )
 
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
     from cnncli.architecture.rows import LayerRow
     from cnncli.config.layers import Layer
 
-_CONVOLUTIONS = (Conv2D, DepthwiseConv2D, SeparableConv2D)
 _AT_EACH_POSITION = (ActivationLayer, BatchNormalization, LeakyReLU, ReLU)
 
 Centres = tuple[tuple[float, ...], tuple[float, ...]]
@@ -70,6 +67,21 @@ class Axis:
     step: int
     span: int
     positions: int
+
+    def pixels(self, position: int, size: int) -> range:
+        """Return the pixels that a position depends on.
+
+        They may reach beyond the image, into what was padded; a field that is as large
+        as the image or larger is the image.
+
+        Args:
+            position: From 0.
+            size: How many pixels the image has along this axis.
+        """
+        if self.span >= size:
+            return range(size)
+        first = self.first + self.step * position
+        return range(first, first + self.span)
 
     def centres(self) -> tuple[float, ...]:
         """Return where each position is centred; pixel 0 is centred on 0."""
@@ -150,7 +162,7 @@ def last_maps(layers: Sequence[Layer], image_shape: Shape) -> LayerRow | None:
     """
     rows = trace_network(layers, image_shape)
     spatial = [row.index for row in rows if num_positions(row) > 1]
-    convolutions = [n for n in spatial if isinstance(layers[n], _CONVOLUTIONS)]
+    convolutions = [n for n in spatial if isinstance(layers[n], CONVOLUTIONS)]
     if not convolutions:
         return rows[spatial[-1]] if spatial else None
     last = convolutions[-1]
@@ -169,7 +181,7 @@ def num_positions(row: LayerRow) -> int:
 
 def _window(layer: Layer, shape: Shape, axis: int) -> _Window:
     """Return how a layer looks at an input of a shape along an axis, 0 or 1."""
-    if isinstance(layer, _CONVOLUTIONS):
+    if isinstance(layer, CONVOLUTIONS):
         span = effective_size(layer.kernel_size[axis], layer.dilation_rate[axis])
         return _padded(span, layer.strides[axis], layer.padding, shape[axis])
     if isinstance(layer, Pooling2D):

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cnncli.architecture.batches import PREDICTION_BATCH
+from cnncli.architecture.batches import PREDICTION_BATCH, SIDE_BY_SIDE
 from cnncli.backend.interface import Prediction
 from cnncli.backend.memory import memory_errors
 
@@ -64,6 +64,12 @@ class TensorFlowNetwork:
             ],
         )
 
+        self._predict_each = tf.function(
+            self._traced_predict_each,
+            autograph=False,
+            input_signature=[tf.TensorSpec((None, *image_shape), tf.uint8)],
+        )
+
     @memory_errors()
     def predict(self, pixels: Pixels, labels: NDArray[np.uint8]) -> Prediction:
         """Predict and measure every image, in one pass.
@@ -87,15 +93,33 @@ class TensorFlowNetwork:
         )
 
     @memory_errors()
-    def activations(self, pixels: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        """Return what every layer of the model gives, in the order of the layers.
+    def predict_each(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Predict every image by itself: its last bit doesn't depend on the others.
 
         Args:
             pixels: (n, height, width, channels).
         """
-        outputs = [layer.output for layer in self.model.layers]
-        layers = keras.Model(self.model.inputs, outputs)
-        given = layers(self.normalize(pixels), training=False)
+        return np.asarray(self._predict_each(pixels))
+
+    @memory_errors()
+    def activations(
+        self, pixels: NDArray[np.uint8], layers: Sequence[str] | None = None
+    ) -> list[NDArray[np.float32]]:
+        """Return what layers of the model give.
+
+        Args:
+            pixels: (n, height, width, channels).
+            layers: Their names; without them, every layer in order.
+        """
+        chosen = (
+            self.model.layers
+            if layers is None
+            else [self.model.get_layer(name) for name in layers]
+        )
+        outputs = keras.Model(self.model.inputs, [layer.output for layer in chosen])
+        given = outputs(self.normalize(pixels), training=False)
+        if len(chosen) == 1:  # Keras gives a list of one by itself
+            given = [given]
         return [np.asarray(output, np.float32) for output in given]
 
     @memory_errors()
@@ -166,6 +190,26 @@ class TensorFlowNetwork:
             parallel_iterations=1,
         )
         return outputs.concat()
+
+    def _traced_predict_each(self, pixels: tf.Tensor) -> tf.Tensor:
+        """Predict (n, height, width, channels) images, a few side by side."""
+        num_images = tf.shape(pixels)[0]
+
+        def body(
+            image: tf.Tensor, outputs: tf.TensorArray
+        ) -> tuple[tf.Tensor, tf.TensorArray]:
+            alone = self.normalize(pixels[image : image + 1])
+            output = tf.cast(self.model(alone, training=False), tf.float32)
+            return image + 1, outputs.write(image, output[0])
+
+        shape = self.model.output_shape[1:]
+        _, outputs = tf.while_loop(
+            lambda image, _: image < num_images,
+            body,
+            (0, tf.TensorArray(tf.float32, num_images, element_shape=shape)),
+            parallel_iterations=SIDE_BY_SIDE,
+        )
+        return outputs.stack()
 
     def _predict_batch(self, pixels: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         """Return a row for each image: its probabilities, then its measures."""

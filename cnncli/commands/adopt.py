@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cnncli.commands.options import Numbers, file_path, overwrite_option
+from cnncli.commands import offered
+from cnncli.commands.options import FilePath, Numbers, file_path, overwrite_option
 from cnncli.commands.started import backend_started
 from cnncli.errors import printable
 from cnncli.system.columns import aligned
@@ -57,13 +58,14 @@ if TYPE_CHECKING:
     "--data",
     type=file_path,
     metavar="PATH",
-    help="Its data set: IDX, .npz, CSV or Parquet, or fashion-mnist for the images "
-    "that come with this program.",
+    shell_complete=offered.data_sets,
+    help="Its data set: IDX, .npz, CSV, Parquet or a folder of pictures; or "
+    "fashion-mnist for the images that come with this program.",
 )
 @click.option(
     "-o",
     "--out",
-    type=file_path,
+    type=FilePath(".h5"),
     required=True,
     metavar="FILE",
     help="Model file to write, .h5.",
@@ -100,9 +102,6 @@ def adopt(
     from cnncli.modelfile.adoption import adopted
     from cnncli.system.files import write_new_files
 
-    if out.suffix.lower() != ".h5":
-        message = f"{str(out)!r} must end in .h5"
-        raise click.BadParameter(message, param_hint="'-o' / '--out'")
     opened = _open(model)
     channels = opened.image_shape[2]
     said = _said(divide_by, mean, deviation, channels)

@@ -257,7 +257,7 @@ def answer_layer(
     if asked.image is not None:
         from cnncli.data.pictures import read_picture
 
-        pixels, changes = read_picture(Path(asked.image), saved.image_shape)
+        pixels, changes = read_picture(Path(asked.image), saved.image_shape, saved.fit)
         for change in changes:
             say(f"note: {asked.image} was {change}")
     else:

@@ -10,7 +10,16 @@ from pathlib import Path
 
 import click
 
-from cnncli.commands.options import file_path, json_option, overwrite_option
+from cnncli.commands import offered
+from cnncli.commands.options import (
+    FilePath,
+    arrays_path,
+    file_path,
+    format_of,
+    json_option,
+    overwrite_option,
+    picture_path,
+)
 from cnncli.errors import ConfigError
 from cnncli.system.terminal import say
 
@@ -36,6 +45,7 @@ from cnncli.system.terminal import say
 @click.option(
     "--kernel",
     metavar="MATRIX|NAME",
+    shell_complete=offered.kernels,
     help="Kernel, such as 1,0;0.5,-1 in quotes, or identity, box, gaussian, sharpen, "
     "sobel-x, sobel-y, laplacian, emboss, edge.  [default: the example's]",
 )
@@ -53,7 +63,10 @@ from cnncli.system.terminal import say
     help="Decides what is random.",
 )
 @click.option(
-    "--padding", metavar="N|same|valid", help="Zeros on each side.  [default: 0]"
+    "--padding",
+    metavar="N|same|valid",
+    shell_complete=offered.paddings,
+    help="Zeros on each side.  [default: 0]",
 )
 @click.option(
     "--layers",
@@ -77,7 +90,12 @@ from cnncli.system.terminal import say
     metavar="MODEL",
     help="Work out a map of a trained model by hand, and compare.",
 )
-@click.option("--layer", metavar="NAME", help="The model's layer, a Conv2D.")
+@click.option(
+    "--layer",
+    metavar="NAME",
+    shell_complete=offered.layers,
+    help="The model's layer, a Conv2D.",
+)
 @click.option(
     "--map",
     "index",
@@ -86,12 +104,15 @@ from cnncli.system.terminal import say
     help="The layer's map, from 0.",
 )
 @click.option(
-    "-o", "--out", type=file_path, metavar="FILE", help="Draw a .png or .svg."
+    "-o", "--out", type=picture_path, metavar="FILE", help="Draw a .png, .svg or .pdf."
 )
 @click.option(
-    "--animate", type=file_path, metavar="FILE", help="Draw the kernel's way as a .gif."
+    "--animate",
+    type=FilePath(".gif"),
+    metavar="FILE",
+    help="Draw the kernel's way as a .gif.",
 )
-@click.option("--arrays", type=file_path, metavar="FILE", help="Write arrays as .npz.")
+@click.option("--arrays", type=arrays_path, metavar="FILE", help="Write an .npz.")
 @overwrite_option
 @json_option
 def convolve(
@@ -140,9 +161,6 @@ def convolve(
     from cnncli.lesson.options import ExerciseOptions
     from cnncli.system.files import write_new_files
 
-    _check_suffix("-o", out, ".png", ".svg")
-    _check_suffix("--animate", animate, ".gif")
-    _check_suffix("--arrays", arrays, ".npz")
     asked = ExerciseOptions(
         image,
         random,
@@ -170,7 +188,7 @@ def convolve(
         answer = answer_exercise(asked, steps=steps)
     contents: dict[Path, bytes | str] = {}
     if out is not None:
-        contents[out] = answer.picture(out.suffix.lower().removeprefix("."))
+        contents[out] = answer.picture(format_of(out))
     if animate is not None and isinstance(answer, ExerciseAnswer):
         contents[animate] = answer.animation(_with_bar)
     if arrays is not None:
@@ -181,11 +199,6 @@ def convolve(
     click.echo(json.dumps(answer.json()) if as_json else "\n".join(answer.lines()))
     for path in contents:
         say(f"written: {path}")
-
-
-def _check_suffix(option: str, path: Path | None, *allowed: str) -> None:
-    if path is not None and (path.suffix.lower() not in allowed or not path.stem):
-        raise ConfigError(f"{option}: {str(path)!r} must end in {' or '.join(allowed)}")
 
 
 @contextmanager

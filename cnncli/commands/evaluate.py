@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cnncli.commands import offered
 from cnncli.commands.options import (
     Share,
     data_option,
@@ -15,8 +16,9 @@ from cnncli.commands.options import (
     json_option,
     overwrite_option,
 )
-from cnncli.commands.started import backend_started
-from cnncli.errors import GateError, OutputError
+from cnncli.commands.started import backend_started, native_stderr_watched
+from cnncli.errors import GateError, OutputError, printable
+from cnncli.modelfile.place import is_exported
 from cnncli.system.columns import aligned
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ changed, with Dropout, random layers and batch statistics where the network has 
     "--out",
     type=file_path,
     metavar="DIR",
+    shell_complete=offered.folders,
     help="Folder for the files.  [default: evaluation-<split> beside the model file]",
 )
 @overwrite_option
@@ -65,6 +68,9 @@ def evaluate(
 ) -> None:
     """Count what MODEL, a run folder or model file, gets right.
 
+    A .tflite or .onnx file that cnncli export wrote is run itself,
+    on the images of --data.
+
     Prints loss, accuracy with its 95 % Wilson interval, the scores of each class, the
     ten most frequent confusions and the two counts; writes metrics.json,
     predictions.csv and confusion_matrix.png.
@@ -74,22 +80,15 @@ def evaluate(
       cnncli evaluate runs/fashion-mnist
       cnncli evaluate runs/fashion-mnist --split validation
       cnncli evaluate model.h5 --json --fail-under 0.88
+      cnncli evaluate model.tflite --data fashion-mnist
     """
-    from cnncli.architecture.batches import PREDICTION_BATCH
-    from cnncli.evaluation.evaluate import evaluate as evaluate_network
-    from cnncli.evaluation.images import load_evaluation_images
-    from cnncli.experiment.memory import check_memory_to_predict
-    from cnncli.modelfile.file import open_model
-
     if data is not None and split != "test":
         raise click.UsageError("--data has its own test images; leave out --split")
-    saved = open_model(model)
-    check_memory_to_predict(saved, PREDICTION_BATCH)
-    images, name = load_evaluation_images(saved, split, data)
-    with backend_started(saved.config) as backend:
-        network = backend.load(saved)
-        result = evaluate_network(network, images, saved.class_names, split=name)
-    folder = out or saved.path.parent / f"evaluation-{name}"
+    if is_exported(model):
+        result, file = _evaluate_exported(model, data), model
+    else:
+        result, file = _evaluate_model(model, split, data)
+    folder = out or file.parent / f"evaluation-{result.split}"
     text = json.dumps(result.to_dict(), indent=2) if as_json else None
     try:
         _write(result, folder, overwrite=overwrite)
@@ -102,6 +101,45 @@ def evaluate(
         raise GateError(
             f"accuracy {result.accuracy:.4f} is under the {fail_under} of --fail-under"
         )
+
+
+def _evaluate_model(
+    model: Path, split: SplitName, data: Path | None
+) -> tuple[Evaluation, Path]:
+    """Evaluate a model in Keras; return the path of its file too."""
+    from cnncli.architecture.batches import PREDICTION_BATCH
+    from cnncli.commands.progress import open_progress
+    from cnncli.evaluation.evaluate import evaluate as evaluate_network
+    from cnncli.evaluation.images import load_evaluation_images
+    from cnncli.experiment.memory import check_memory_to_predict
+    from cnncli.modelfile.file import open_model
+
+    saved = open_model(model)
+    check_memory_to_predict(saved, PREDICTION_BATCH)
+    with open_progress(quiet=False):
+        images, name = load_evaluation_images(saved, split, data)
+    with backend_started(saved.config) as backend:
+        network = backend.load(saved)
+        result = evaluate_network(network, images, saved.class_names, split=name)
+    return result, saved.path
+
+
+def _evaluate_exported(model: Path, data: Path | None) -> Evaluation:
+    """Evaluate an exported file in its own run time."""
+    from cnncli.evaluation.evaluate import evaluate as evaluate_network
+    from cnncli.evaluation.images import load_images_at
+    from cnncli.export.reading import open_exported
+
+    if data is None:
+        raise click.UsageError(
+            f"{printable(str(model))}: an exported file knows no images; name "
+            "them with --data"
+        )
+    with native_stderr_watched():
+        network = open_exported(model)
+        described = network.description
+        images = load_images_at(data, "test", described)
+        return evaluate_network(network, images, described.class_names, split="data")
 
 
 def format_evaluation(result: Evaluation, folder: Path | None) -> str:

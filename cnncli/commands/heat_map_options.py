@@ -96,7 +96,7 @@ class HeatMaps:
         return PLACES if self.with_occlusion else 1
 
     def file_name(self, tag: str) -> str:
-        """Return the picture's name, another for each choice of class and layer.
+        """Return the picture's name, one for each choice of class and layer.
 
         Args:
             tag: A word for the image.
@@ -108,7 +108,7 @@ class HeatMaps:
             words.append(f"class_{self.class_number}")
         if self.layer and not self.is_default_layer:
             words.append(self.layer)
-        return f"{'_'.join(words)}.png"
+        return "_".join(words)
 
 
 def _class_number(option: str, word: str, class_names: Sequence[str]) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from cnncli.commands.layer_views import Drawn
 from cnncli.commands.started import backend_started
 from cnncli.errors import DataError, printable
 from cnncli.system.columns import aligned
@@ -17,58 +19,61 @@ if TYPE_CHECKING:
     from cnncli.explain.heat_maps import Explanation, Method
     from cnncli.explain.occlusion import Occlusion
     from cnncli.modelfile.file import ModelFile
+    from cnncli.plots.feature_maps import Subject
 
 _NETWORKS = ("trained", "trained", "random weights")
 """What network each of an explanation's heat maps is of."""
 
 
-class Drawn(NamedTuple):
-    """What is shown of an image.
+@dataclass(frozen=True)
+class HeatMapView:
+    """What in an image speaks for a class.
 
     Attributes:
-        picture: A PNG file's content.
-        arrays: What is drawn in it, by name.
-        table: What is printed.
-    """
-
-    picture: bytes
-    arrays: dict[str, np.ndarray]
-    table: str
-
-
-def draw_heat_maps(
-    saved: ModelFile, wanted: HeatMaps, pixels: np.ndarray, title: str
-) -> Drawn:
-    """Draw heat maps of an image.
-
-    Args:
         saved: The model.
         wanted: What to draw.
-        pixels: The image, (height, width, channels) uint8.
-        title: What to call the image.
+        subject: The image.
+        tag: A word for it.
     """
-    from cnncli.explain.heat_maps import explain
 
-    methods: list[Method] = []
-    if wanted.layer is not None:
-        methods.append(_grad_cam(saved, wanted.layer))
-    if wanted.with_occlusion:
-        methods.append(_occlusion(saved, pixels))
-    with backend_started(saved.config) as backend:
-        # Built first, for the weights that training began with.
-        chance = backend.build(
-            saved.config,
-            saved.image_shape,
-            len(saved.class_names),
-            saved.normalization,
+    saved: ModelFile
+    wanted: HeatMaps
+    subject: Subject
+    tag: str
+
+    @property
+    def name(self) -> str:
+        """What to call the picture."""
+        return self.wanted.file_name(self.tag)
+
+    def draw(self, picture_format: str) -> Drawn:
+        """Draw the picture."""
+        from cnncli.architecture import INPUT_NAME
+        from cnncli.experiment.memory import check_memory_to_predict
+        from cnncli.explain.heat_maps import explain
+
+        saved, wanted, pixels = self.saved, self.wanted, self.subject.pixels
+        check_memory_to_predict(saved, batch_size=wanted.batch_size)
+        methods: list[Method] = []
+        if wanted.layer is not None:
+            methods.append(_grad_cam(saved, wanted.layer))
+        if wanted.with_occlusion:
+            methods.append(_occlusion(saved, pixels))
+        with backend_started(saved.config) as backend:
+            # Built first, for the weights that training began with.
+            chance = backend.build(
+                saved.config,
+                saved.image_shape,
+                len(saved.class_names),
+                saved.normalization,
+            )
+            trained = backend.load(saved)
+            explanation = explain(trained, chance, pixels, methods, wanted.class_number)
+        return Drawn(
+            _picture(saved, self.subject, methods, explanation, picture_format),
+            {INPUT_NAME: pixels, **_arrays(methods, explanation)},
+            _table(saved, methods, explanation),
         )
-        trained = backend.load(saved)
-        explanation = explain(trained, chance, pixels, methods, wanted.class_number)
-    return Drawn(
-        _picture(saved, pixels, title, methods, explanation),
-        _arrays(methods, explanation),
-        _table(saved, methods, explanation),
-    )
 
 
 def _grad_cam(saved: ModelFile, layer: str) -> GradCam:
@@ -98,10 +103,10 @@ def _occlusion(saved: ModelFile, pixels: np.ndarray) -> Occlusion:
 
 def _picture(
     saved: ModelFile,
-    pixels: np.ndarray,
-    title: str,
+    subject: Subject,
     methods: Sequence[Method],
     explanation: Explanation,
+    picture_format: str,
 ) -> bytes:
     from cnncli.plots.fonts import class_labels
     from cnncli.plots.heat_maps import Panel, PanelRow, plot_heat_maps
@@ -123,12 +128,17 @@ def _picture(
             )
         ]
         rows.append(
-            PanelRow(method.name, method.heading, *method.example(pixels), panels)
+            PanelRow(
+                method.name, method.heading, *method.example(subject.pixels), panels
+            )
         )
     name = names[explanation.class_number]
     means = ", ".join(method.name for method in methods)
     return plot_heat_maps(
-        pixels, rows, title=f"{title}; what speaks for {name}: {means}"
+        subject.pixels,
+        rows,
+        title=f"{subject.name}; what speaks for {name}: {means}",
+        picture_format=picture_format,
     )
 
 

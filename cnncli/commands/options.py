@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from cnncli.commands import offered
+
 
 class Share(click.FloatRange):
     """A number from 0 to 1; never NaN, which no comparison fails."""
@@ -65,28 +67,62 @@ class Counts(click.ParamType[tuple[int, ...]]):
         """Return the numbers."""
         parts = value.split(",")
         if not all(part.isascii() and part.isdecimal() for part in parts):
-            self.fail(f"{value!r} is not a list of whole numbers like 0,3,7.", *where)
+            self.fail(
+                f"{value!r} is not a whole number from 0, nor several with commas "
+                "between them.",
+                *where,
+            )
         numbers = tuple(map(int, parts))
         if len(set(numbers)) < len(numbers):
             self.fail(f"{value!r} has a number twice.", *where)
         return numbers
 
 
+class FilePath(click.Path):
+    """A file to write whose suffix says its format.
+
+    Args:
+        suffixes: Those that there are, such as ".png".
+    """
+
+    def __init__(self, *suffixes: str) -> None:
+        super().__init__(path_type=Path)
+        self.suffixes = suffixes
+
+    def convert(self, value: Any, *where: Any) -> Any:
+        """Return the path."""
+        path: Path = super().convert(value, *where)  # type: ignore[assignment]
+        if path.suffix.lower() not in self.suffixes or not path.stem:
+            *first, last = self.suffixes
+            allowed = f"{', '.join(first)} or {last}" if first else last
+            self.fail(f"{str(path)!r} must end in {allowed}", *where)
+        return path
+
+
+def format_of(path: Path) -> str:
+    """Return the format that a file's suffix says, such as "png"."""
+    return path.suffix.lower().removeprefix(".")
+
+
 file_path = click.Path(path_type=Path)
+picture_path = FilePath(".png", ".svg", ".pdf")
+arrays_path = FilePath(".npz")
 
 set_option = click.option(
     "--set",
     "overrides",
     multiple=True,
     metavar="KEY=VALUE",
+    shell_complete=offered.settings,
     help="Change a value of the config, such as training.epochs=5. Repeatable.",
 )
 data_option = click.option(
     "--data",
     type=file_path,
     metavar="PATH",
-    help="Take the test images of another data set: IDX, .npz, CSV or Parquet, told by "
-    "content; or of fashion-mnist, which comes with this program.",
+    shell_complete=offered.data_sets,
+    help="Take the test images of another data set: IDX, .npz, CSV, Parquet or a "
+    "folder of pictures; or of fashion-mnist, which comes with this program.",
 )
 overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Replace what is there already."

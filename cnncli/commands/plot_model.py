@@ -6,10 +6,14 @@ from pathlib import Path
 
 import click
 
-from cnncli.commands.options import file_path, overwrite_option, set_option
+from cnncli.commands.options import (
+    FilePath,
+    file_path,
+    format_of,
+    overwrite_option,
+    set_option,
+)
 from cnncli.system.terminal import say
-
-_FORMATS = ("png", "svg", "pdf", "dot")
 
 
 @click.command()
@@ -17,7 +21,7 @@ _FORMATS = ("png", "svg", "pdf", "dot")
 @click.option(
     "-o",
     "--out",
-    type=file_path,
+    type=FilePath(".png", ".svg", ".pdf", ".dot"),
     required=True,
     metavar="FILE",
     help="Picture to write; its suffix says the format: .png, .svg, .pdf or .dot.",
@@ -36,18 +40,12 @@ def plot_model(
     from cnncli.plots.layer_graph import draw_layer_graph
     from cnncli.system.files import write_new_files
 
-    picture_format = out.suffix.lower().removeprefix(".")
-    if picture_format not in _FORMATS:
-        allowed = ", ".join(f".{name}" for name in _FORMATS)
-        raise click.BadParameter(
-            f"{str(out)!r} must end in one of {allowed}", param_hint="'-o' / '--out'"
-        )
     network = summarize(path, overrides)
     picture, failures = draw_layer_graph(
         network.rows,
         network.image_shape,
         title=str(network.config.name),
-        format=picture_format,
+        format=format_of(out),
     )
     write_new_files({out: picture}, overwrite=overwrite)
     for failure in failures:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -16,6 +16,7 @@ from rich.progress import (
 
 from cnncli.errors import printable
 from cnncli.system.terminal import say
+from cnncli.system.tracking import watching
 from cnncli.training.watchers import Watcher
 
 
@@ -25,6 +26,9 @@ class QuietProgress(Watcher):
     def warn(self, message: str) -> None:
         """Show the message, on a line of its own."""
         say(f"warning: {message}")
+
+    def count(self, doing: str, done: int, total: int) -> None:
+        """Take note that ``done`` of ``total`` things are done."""
 
 
 class PlainProgress(QuietProgress):
@@ -57,6 +61,7 @@ class LiveProgress(QuietProgress):
             TextColumn("{task.fields[detail]}", markup=False),
             TimeRemainingColumn(compact=True),
             console=console,
+            redirect_stdout=False,  # to stderr, where results don't belong
             transient=True,
             refresh_per_second=4,
         )
@@ -71,9 +76,25 @@ class LiveProgress(QuietProgress):
     def __exit__(self, *exception: object) -> None:
         self._bar.stop()
 
+    def track(self, doing: str, total: int, parts: Iterable[None]) -> Iterator[None]:
+        """Move the bar with each part of long work; see ``cnncli.system.tracking``."""
+        for done, _ in enumerate(parts, 1):
+            self.count(doing, done, total)
+            yield
+
     def status(self, doing: str) -> None:
         """Show what is done now."""
         self._bar.reset(self._task, total=None, description=doing, detail="")
+
+    def count(self, doing: str, done: int, total: int) -> None:
+        """Move the bar."""
+        self._bar.update(
+            self._task,
+            total=total,
+            completed=done,
+            description=doing,
+            detail=f"{done:,}/{total:,}",
+        )
 
     def note(self, message: str) -> None:
         """Show the message above the bar."""
@@ -102,11 +123,12 @@ class LiveProgress(QuietProgress):
 
 
 @contextmanager
-def open_progress(*, quiet: bool) -> Iterator[QuietProgress]:
+def open_progress(*, quiet: bool, bar: bool = True) -> Iterator[QuietProgress]:
     """Choose how progress is shown.
 
     Args:
         quiet: Show warnings only.
+        bar: Whether a live bar would be in nobody's way.
 
     Yields:
         What to tell of it; live where stderr is a terminal.
@@ -114,8 +136,8 @@ def open_progress(*, quiet: bool) -> Iterator[QuietProgress]:
     console = Console(file=sys.stderr)
     if quiet:
         yield QuietProgress()
-    elif console.is_terminal and not console.is_dumb_terminal:
-        with LiveProgress(console) as live:
+    elif bar and console.is_terminal and not console.is_dumb_terminal:
+        with LiveProgress(console) as live, watching(live.track):
             yield live
     else:
         yield PlainProgress()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cnncli.commands import offered
 from cnncli.commands.options import (
     file_path,
     json_option,
@@ -32,7 +33,11 @@ if TYPE_CHECKING:
 @click.argument("config", required=False, type=file_path)
 @set_option
 @click.option(
-    "--out", type=file_path, metavar="DIR", help="Run folder.  [default: runs/<name>]"
+    "--out",
+    type=file_path,
+    metavar="DIR",
+    shell_complete=offered.folders,
+    help="Run folder.  [default: runs/<name>]",
 )
 @overwrite_option
 @click.option(

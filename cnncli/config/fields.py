@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, LiteralString
+from typing import TYPE_CHECKING, Annotated, Any, LiteralString
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -11,7 +11,13 @@ from pydantic_core import PydanticCustomError
 from cnncli.config.problems import quoted
 from cnncli.config.scalars import describe
 
-_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
+
+_CONTROL_CHARACTERS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+_CONTROL_CHARACTER = re.compile(f"[{_CONTROL_CHARACTERS}]")
 
 
 class Section(BaseModel):
@@ -98,7 +104,34 @@ named = BeforeValidator(_unname)
 """Marks such a union as written name first."""
 
 
-def entries(minimum: int, maximum: int) -> BeforeValidator:
+class Check:
+    """A validator, and the keywords with which JSON Schema says what it checks.
+
+    Args:
+        validator: The validator.
+        keywords: Such as ``uniqueItems``.
+    """
+
+    def __init__(
+        self, validator: BeforeValidator | AfterValidator, **keywords: Any
+    ) -> None:
+        self._validator = validator
+        self._keywords = keywords
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Return what Pydantic validates by."""
+        return self._validator.__get_pydantic_core_schema__(source, handler)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Return what JSON Schema says."""
+        return {**handler(schema), **self._keywords}
+
+
+def entries(minimum: int, maximum: int) -> Check:
     """Mark a list as having at least and at most so many entries, right or wrong."""
 
     def check(value: Any) -> Any:
@@ -108,7 +141,7 @@ def entries(minimum: int, maximum: int) -> BeforeValidator:
             )
         return value
 
-    return BeforeValidator(check)
+    return Check(BeforeValidator(check), minItems=minimum, maxItems=maximum)
 
 
 def _check_unique(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -118,7 +151,7 @@ def _check_unique(words: tuple[str, ...]) -> tuple[str, ...]:
     return words
 
 
-unique = AfterValidator(_check_unique)
+unique = Check(AfterValidator(_check_unique), uniqueItems=True)
 """Marks a list of texts as a set."""
 
 
@@ -139,16 +172,22 @@ def _pair(value: Any) -> Any:
     raise _refusal(f"{expected}, got {describe(value)}")
 
 
-def _count_or_share(value: Any) -> Any:
-    """Accept a count of images, or a share of them between 0 and 1."""
-    if (_is_whole(value) and value >= 1) or (
-        isinstance(value, float) and 0 < value < 1
-    ):
-        return value
-    raise _refusal(
-        "must be a count of images (a whole number of at least 1) or a share of them "
-        f"(a number between 0 and 1), got {describe(value)}"
-    )
+def _count_or_share(minimum: int) -> BeforeValidator:
+    """Accept a count of images, or a share of them: 1 is one of them, 1.0 all."""
+
+    def check(value: Any) -> Any:
+        if (_is_whole(value) and value >= minimum) or (
+            isinstance(value, float) and 0 < value <= 1
+        ):
+            return value
+        raise _refusal(
+            f"must be a count of images (a whole number of at least {minimum}) or a "
+            f"share of them (a number between 0 and 1), got {describe(value)}"
+        )
+
+    count, share = Field(ge=minimum), Field(gt=0, le=1)
+    written = Annotated[int, count] | Annotated[float, share]
+    return BeforeValidator(check, json_schema_input_type=written)
 
 
 def _factor(value: Any) -> Any:
@@ -196,15 +235,35 @@ Positive = Annotated[int, Field(ge=1, le=1_000_000)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 NotNegativeFloat = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-Size = Annotated[tuple[Positive, Positive], BeforeValidator(_pair)]
-ImageShape = Annotated[tuple[int, int, int], BeforeValidator(_image_shape)]
-CountOrShare = Annotated[int | float, BeforeValidator(_count_or_share)]
-Factor = Annotated[float | tuple[float, float], BeforeValidator(_factor)]
-_Margin = Annotated[int, Field(ge=0, le=10_000)]
-Margins = Annotated[
-    tuple[tuple[_Margin, _Margin], tuple[_Margin, _Margin]], BeforeValidator(_margins)
+_two = Field(min_length=2, max_length=2)
+_Pair = Annotated[list[Positive], _two]
+Size = Annotated[
+    tuple[Positive, Positive],
+    BeforeValidator(_pair, json_schema_input_type=Positive | _Pair),
 ]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}\z")]
+CountOrShare = Annotated[int | float, _count_or_share(1)]
+CountOrShareOrNone = Annotated[int | float, _count_or_share(0)]
+_Bound = Annotated[float, Field(ge=-1, le=1)]
+_Bounds = Annotated[list[_Bound], _two]
+_Upper = Annotated[float, Field(ge=0, le=1)]
+Factor = Annotated[
+    float | tuple[float, float],
+    BeforeValidator(_factor, json_schema_input_type=_Upper | _Bounds),
+]
+_Sizes = Annotated[list[Positive], Field(min_length=2, max_length=3)]
+ImageShape = Annotated[
+    tuple[int, int, int],
+    BeforeValidator(_image_shape, json_schema_input_type=_Sizes),
+]
+_Margin = Annotated[int, Field(ge=0, le=10_000)]
+_Sides = Annotated[list[_Margin | Annotated[list[_Margin], _two]], _two]
+Margins = Annotated[
+    tuple[tuple[_Margin, _Margin], tuple[_Margin, _Margin]],
+    BeforeValidator(_margins, json_schema_input_type=_Margin | _Sides),
+]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Text = Annotated[
-    str, Field(min_length=1, max_length=4096), AfterValidator(_check_characters)
+    str,
+    Field(min_length=1, max_length=4096),
+    Check(AfterValidator(_check_characters), pattern=f"^[^{_CONTROL_CHARACTERS}]*$"),
 ]

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field
 
 from cnncli.config.fields import (
     CountOrShare,
+    CountOrShareOrNone,
     Fraction,
     ImageShape,
     Name,
@@ -215,12 +216,14 @@ class Split(Section):
     train: CountOrShare | None = Field(
         None,
         description="training images: a count, or a share of the pool between 0 and 1; "
-        "without it, 10,000 of Fashion-MNIST and 0.8 of other data",
+        "1 is one image, 1.0 are all; without it, 10,000 of Fashion-MNIST and 0.8 of "
+        "other data",
     )
-    validation: CountOrShare | None = Field(
+    validation: CountOrShareOrNone | None = Field(
         None,
-        description="validation images: a count, or a share between 0 and 1; without "
-        "it, 6,000 of Fashion-MNIST and 0.2 of other data",
+        description="validation images: a count, or a share between 0 and 1; 0: "
+        "none, and nothing is measured after each epoch; without it, 6,000 of "
+        "Fashion-MNIST and 0.2 of other data",
     )
     validation_from: Literal["train", "test"] = Field(
         "train",

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnncli.data.images import blocks
-from cnncli.data.splits import count_duplicates
+from cnncli.data.splits import find_duplicates
 
 if TYPE_CHECKING:
     from cnncli.data.dataset import Splits
     from cnncli.data.images import Images
 
 _NAMED = 5
+_PAIRS = 3
 _SORTED = "; the labels are sorted; data.split.method: stratified mixes them"
 
 
@@ -26,9 +27,9 @@ def suspicions(splits: Splits, class_names: tuple[str, ...]) -> Iterator[str]:
         class_names: The name of each class.
 
     Yields:
-        A line for each split from which classes are absent, and why if that can be
-        seen; one if all images are all but black; and one for each two splits that
-        have images in common, byte for byte.
+        A line for each split that has images, but none of some class, and why if that
+        can be seen; one if all images are all but black; and one for each two splits
+        that have images in common, byte for byte.
     """
     named = {
         "training": splits.train,
@@ -40,7 +41,8 @@ def suspicions(splits: Splits, class_names: tuple[str, ...]) -> Iterator[str]:
         "validation": (splits.train, splits.validation),
     }
     for name, images in named.items():
-        if absent := _absent_classes(images, class_names):
+        absent = _absent_classes(images, class_names)
+        if absent and len(images):
             is_sorted = name in taken and _are_sorted(*taken[name])
             reason = _SORTED if is_sorted else ""
             yield f"no {name} image is of the class {_listed(absent)}{reason}"
@@ -54,12 +56,19 @@ def suspicions(splits: Splits, class_names: tuple[str, ...]) -> Iterator[str]:
         ("training", "test"),
         ("training", "validation"),
     ):
-        shared = count_duplicates(named[seen].pixels, named[unseen].pixels)
-        if shared:
+        pairs = find_duplicates(named[seen].pixels, named[unseen].pixels)
+        if pairs:
             yield (
-                f"{shared:,} of the {len(named[unseen]):,} {unseen} images are {seen} "
-                f"images too; the {unseen} result is not that of unseen images"
+                f"{len(pairs):,} of the {len(named[unseen]):,} {unseen} images are "
+                f"{seen} images too; the {unseen} result is not that of unseen images "
+                f"({unseen} image {_paired(pairs, named[seen], named[unseen])})"
             )
+
+
+def _paired(pairs: list[tuple[int, int]], first: Images, second: Images) -> str:
+    """Return which images are the same, as they are numbered in their pools."""
+    shown = [f"{second.indices[b]} is {first.indices[a]}" for a, b in pairs[:_PAIRS]]
+    return ", ".join([*shown, "..."] if len(pairs) > _PAIRS else shown)
 
 
 def _are_sorted(*taken: Images) -> bool:

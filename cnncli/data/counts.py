@@ -14,7 +14,7 @@ def resolve_count(size: int | float, pool: int) -> int:
     raised to 1.
 
     Args:
-        size: A count (whole number), or a share of the pool between 0 and 1.
+        size: A count (whole number), or a share of the pool, above 0 and up to 1.0.
         pool: How many images there are.
 
     Returns:

@@ -33,7 +33,7 @@ class Splits:
 
     Attributes:
         train: The images that the weights are fitted to.
-        validation: The images that are measured after each epoch.
+        validation: The images that are measured after each epoch; there may be none.
         test: The images that are measured at the end.
         normalization: The map of the pixels of all three.
         fingerprints: Digest of each whole pool, by "train" and "test".
@@ -160,6 +160,11 @@ def _pools(data: DataInfo) -> tuple[Pool, ...]:
 
 def _check_classes(train: Images, data: DataInfo) -> None:
     first = train.labels[0]
+    if len(train) == 1:
+        raise DataError(
+            f"{data.train_labels}: data.split.train takes one image alone, so there "
+            "is nothing to tell apart; 1 is one image, 1.0 are all"
+        )
     if (train.labels == first).all():
         raise DataError(
             f"{data.train_labels}: all {len(train):,} training images are of "

@@ -20,6 +20,7 @@ import numpy as np
 import PIL
 
 from cnncli.data.pictures import Fit, read_picture
+from cnncli.data.source import MOST_IN_MEMORY
 from cnncli.data.stored import StoredPixels
 from cnncli.errors import DataError, OutputError
 from cnncli.system.files import check_space, replacing
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cnncli.data.images import Pixels
-
-MOST_IN_MEMORY = 2**26
-"""Bytes of pixels that are decoded each time; reading more from a file is faster."""
 
 _VERSION = 1
 _MOST_PROBLEMS = 20

@@ -57,7 +57,8 @@ class Images:
 
     def take(self, indices: NDArray[np.int64]) -> Images:
         """Return some of the images; neighbours are not copied."""
-        first, last = int(indices[0]), int(indices[-1]) + 1
+        first = int(indices[0]) if len(indices) else 0
+        last = first + len(indices)
         is_range = np.array_equal(indices, np.arange(first, last))
         chosen = slice(first, last) if is_range else indices
         pixels: Pixels = (
@@ -76,8 +77,13 @@ class Images:
         return digest.hexdigest()
 
 
-def blocks(pixels: Pixels) -> Iterator[NDArray[np.uint8]]:
-    """Yield images a few at a time, (m, height, width, channels)."""
+def blocks(pixels: Pixels, first: int = 0) -> Iterator[NDArray[np.uint8]]:
+    """Yield images a few at a time, (m, height, width, channels).
+
+    Args:
+        pixels: (n, height, width, channels).
+        first: Number of the first image that is wanted.
+    """
     step = max(1, _BLOCK_PIXELS // math.prod(pixels.shape[1:]))
-    for start in range(0, len(pixels), step):
+    for start in range(first, len(pixels), step):
         yield pixels[start : start + step]

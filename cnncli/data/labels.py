@@ -20,7 +20,8 @@ USUAL_NAMES = ("label", "labels", "class", "target", "y")
 
 _MOST = 256
 _LISTED = 10
-_WHOLE = re.compile(r"[+-]?\d+(\.0*)?(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+_FLOAT = re.compile(r"[+-]?\d{1,18}\.\d*([eE][+-]?\d\d)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -120,13 +121,21 @@ def _are_among(pools: Sequence[Labels], names: tuple[str, ...]) -> bool:
 def _unified(pools: Sequence[Labels]) -> list[Labels]:
     """Return labels that are numbers everywhere as numbers, and else all as text."""
     distinct = {label for pool in pools for label in pool.values}
-    if all(isinstance(label, int) or _WHOLE.fullmatch(label) for label in distinct):
-        as_number = {label: int(float(label)) for label in distinct}
+    numbers = {label: _as_number(label) for label in distinct}
+    if None not in numbers.values():
         return [
-            Labels(pool.place, [as_number[label] for label in pool.values])
+            Labels(pool.place, [numbers[label] or 0 for label in pool.values])
             for pool in pools
         ]
     return [Labels(pool.place, list(map(str, pool.values))) for pool in pools]
+
+
+def _as_number(label: Label) -> int | None:
+    """Return a label as a whole number, if it is one, such as "7" or "7.0"."""
+    if isinstance(label, int) or _WHOLE.fullmatch(label):
+        return int(label)
+    number = float(label) if _FLOAT.fullmatch(label) else 0.5
+    return int(number) if number.is_integer() else None
 
 
 def _found(labels: Labels) -> tuple[tuple[str, ...], str]:

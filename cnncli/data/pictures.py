@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -39,7 +39,16 @@ _DONE: dict[Fit, str] = {
     "pad": "resized and padded",
     "crop": "resized and cropped",
 }
-_TURNED = range(2, 9)
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns a picture upright, by the orientation that is noted in it."""
 _ON_ITS_SIDE = range(5, 9)
 
 
@@ -144,9 +153,9 @@ def _decode(
         changes = []
         if getattr(opened, "is_animated", False):
             changes.append("reduced to its first frame")
-        if opened.getexif().get(ExifTags.Base.Orientation) in _TURNED:
+        upright, was_turned = _upright(opened)
+        if was_turned:
             changes.append("turned upright as its camera noted")
-        upright = ImageOps.exif_transpose(opened)
         image, more = in_8_bits(opened, upright, bits, mode)
     return image, [*changes, *more]
 
@@ -166,6 +175,27 @@ def _refusing(name: str) -> Iterator[None]:
         ) from error
     except Exception as error:  # a decoder may raise anything
         raise DataError(f"{name}: the picture can't be read: {error}") from error
+
+
+def _upright(opened: Image.Image) -> tuple[Image.Image, bool]:
+    """Load a picture and turn it upright; also say whether it had to be turned.
+
+    Pillow turns TIFF itself as it loads it, but not the others. A note that is damaged
+    tells nothing, and the pixels may still be good.
+    """
+    noted = getattr(opened, "tag_v2", {}).get(ExifTags.Base.Orientation)
+    opened.load()
+    if opened.format == "TIFF":
+        return opened, noted in _TURNS
+    turn = _TURNS.get(_orientation(opened))
+    return (opened, False) if turn is None else (opened.transpose(turn), True)
+
+
+def _orientation(opened: Image.Image) -> int:
+    """Return how a camera noted that a picture lies; 1 is upright."""
+    with suppress(Exception):
+        return int(opened.getexif()[ExifTags.Base.Orientation])
+    return 1
 
 
 def _resized(image: Image.Image, size: tuple[int, int], fit: Fit) -> Image.Image:
@@ -211,7 +241,7 @@ def picture_shape(content: bytes | bytearray, name: str) -> tuple[int, int, int]
     with _refusing(name):
         opened = Image.open(io.BytesIO(content), formats=FORMATS)
         width, height = opened.size
-        if opened.getexif().get(ExifTags.Base.Orientation) in _ON_ITS_SIDE:
+        if opened.format != "TIFF" and _orientation(opened) in _ON_ITS_SIDE:
             width, height = height, width
         is_grey = opened.mode in ("1", "L", "LA", "F") or opened.mode.startswith("I")
     return height, width, 1 if is_grey else 3

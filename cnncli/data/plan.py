@@ -106,24 +106,28 @@ def plan_split(config: Data, data: DataInfo) -> SplitPlan:
             data.num_train,
             data.num_test,
         )
-    test = None if data.num_test else split.test or _TEST
-    num_test = data.num_test or resolve_count(test or 0, data.num_train)
-    pool = data.num_train - (0 if data.num_test else num_test)
+    test = None if data.num_test else _given(split.test, _TEST)
+    num_test = data.num_test if test is None else resolve_count(test, data.num_train)
+    pool = data.num_train - (0 if test is None else num_test)
     train, validation = split.train, split.validation
     is_documented = _is_documented(config, data)
     if is_documented:
-        train = train or _DOCUMENTED_TRAIN
-        validation = validation or _DOCUMENTED_VALIDATION
+        train = _given(train, _DOCUMENTED_TRAIN)
+        validation = _given(validation, _DOCUMENTED_VALIDATION)
     shares_pool = split.validation_from == "train"
     return SplitPlan(
         split.method or ("head" if is_documented else "stratified"),
-        train or _left(_TRAIN, pool, validation if shares_pool else None),
-        validation or _left(_VALIDATION, pool, train if shares_pool else None),
+        _given(train, _left(_TRAIN, pool, validation if shares_pool else None)),
+        _given(validation, _left(_VALIDATION, pool, train if shares_pool else None)),
         split.validation_from,
         test,
         data.num_train,
         num_test,
     )
+
+
+def _given(size: Size | None, default: Size) -> Size:
+    return default if size is None else size
 
 
 def _is_documented(config: Data, data: DataInfo) -> bool:
@@ -134,5 +138,5 @@ def _is_documented(config: Data, data: DataInfo) -> bool:
 
 def _left(share: float, pool: int, other: Size | None) -> Size:
     """Return a share of the pool, or what another split leaves if that is less."""
-    rest = pool - resolve_count(other or 0, pool) if other else pool
+    rest = pool if other is None else pool - resolve_count(other, pool)
     return share if rest < 1 or resolve_count(share, pool) <= rest else rest

@@ -14,6 +14,10 @@ Pool = Literal["train", "test"]
 """What training and validation images are taken from, and the test images."""
 
 
+MOST_IN_MEMORY = 2**26
+"""Bytes of pixels that are decoded each time; reading more from a file is faster."""
+
+
 class Source(Protocol):
     """A data set that can be looked at before its pixels are read."""
 
@@ -47,6 +51,7 @@ class DataInfo:
         num_test: Test images; 0 if they are to be taken out of the others.
         num_validation: How many of those that the splits are taken from are set apart
             for validation: the last.
+        is_stored: Whether pixels stay in a file and only some are in memory.
         notes: What was found out about the files that could have been otherwise.
     """
 
@@ -58,4 +63,5 @@ class DataInfo:
     num_train: int
     num_test: int
     num_validation: int = 0
+    is_stored: bool = False
     notes: tuple[str, ...] = ()

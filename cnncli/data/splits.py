@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -100,15 +99,28 @@ def indices_digest(*index_arrays: Indices) -> str:
     return digest.hexdigest()
 
 
-def count_duplicates(images_a: Pixels, images_b: Pixels) -> int:
-    """Count the images of ``images_b`` that occur, byte for byte, in ``images_a``.
+def find_duplicates(images_a: Pixels, images_b: Pixels) -> list[tuple[int, int]]:
+    """Find the images of ``images_b`` that occur, byte for byte, in ``images_a``.
 
     Args:
         images_a: (n, height, width, channels).
         images_b: (m, height, width, channels).
+
+    Returns:
+        For each of them, in order, the position of the first such image in
+        ``images_a``, and its own.
     """
-    wanted: Counter[bytes] = Counter(_image_digests(images_b))
-    return sum(wanted.pop(digest, 0) for digest in _image_digests(images_a))
+    unseen = list(_image_digests(images_b))
+    wanted = set(unseen)
+    first: dict[bytes, int] = {}
+    for position, digest in enumerate(_image_digests(images_a)):
+        if digest in wanted:
+            first.setdefault(digest, position)
+    return [
+        (first[digest], position)
+        for position, digest in enumerate(unseen)
+        if digest in first
+    ]
 
 
 def _image_digests(pixels: Pixels) -> Iterator[bytes]:

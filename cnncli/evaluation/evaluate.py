@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -19,8 +19,10 @@ from cnncli.evaluation.scores import (
 )
 
 if TYPE_CHECKING:
-    from cnncli.backend.interface import Network
-    from cnncli.data.images import Images
+    from numpy.typing import NDArray
+
+    from cnncli.backend.interface import Prediction
+    from cnncli.data.images import Images, Pixels
 
 SCHEMA = "cnncli.evaluation/1"
 
@@ -101,13 +103,20 @@ class Evaluation:
         }
 
 
+class Predicts(Protocol):
+    """What can be evaluated."""
+
+    def predict(self, pixels: Pixels, labels: NDArray[np.uint8]) -> Prediction:
+        """Predict and measure every image; see ``Network`` of the backend."""
+
+
 def evaluate(
-    network: Network, images: Images, class_names: tuple[str, ...], *, split: str
+    network: Predicts, images: Images, class_names: tuple[str, ...], *, split: str
 ) -> Evaluation:
     """Predict every image once and count.
 
     Args:
-        network: A trained network.
+        network: A trained network, or a file that does the same.
         images: What to predict.
         class_names: The name of each class.
         split: What the images are called in the result.

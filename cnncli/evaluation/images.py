@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cnncli.data.dataset import SplitName, load_for_testing, load_split
 from cnncli.data.sources import find_source, source_at
@@ -11,9 +11,46 @@ from cnncli.errors import DataError, DataNotFoundError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from cnncli.architecture import Shape
+    from cnncli.config.schema import Source as SourceConfig
     from cnncli.data.images import Images
     from cnncli.data.source import DataInfo
     from cnncli.modelfile.file import ModelFile
+
+
+class TakesImages(Protocol):
+    """What images must fit."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The name of each class that it tells apart."""
+
+    @property
+    def image_shape(self) -> Shape:
+        """(height, width, channels)."""
+
+
+def load_images_at(
+    place: Path,
+    split: SplitName,
+    model: TakesImages,
+    own: SourceConfig | None = None,
+) -> Images:
+    """Read the images of a file or folder, or of those inside the package.
+
+    Args:
+        place: See ``source_at``.
+        split: All training images are taken for "train", else all test images, or all
+            images if none are set apart.
+        model: What they must fit.
+        own: What the model says of its own data; see ``source_at``.
+
+    Raises:
+        DataError: The images can't be read, or are of another size than the model's.
+    """
+    data = source_at(place, model.class_names, own).describe()
+    _check_fit(model, data)
+    return data.source.load("train") if split == "train" else load_for_testing(data)
 
 
 def load_evaluation_images(
@@ -23,24 +60,33 @@ def load_evaluation_images(
 
     Args:
         saved: The model.
-        split: Which images of its own data set, if no folder is given.
-        folder: Another data set, whose test images are taken; see ``source_at``.
+        split: Which images of its own data set.
+        folder: Another data set; see ``load_images_at``.
 
     Returns:
         The images, and what to call them: the split, or "data" for a folder's.
 
     Raises:
         DataError: The images can't be read, are of another size than the model's, have
-            changed since it was trained, or aren't known of an adopted model.
+            changed since it was trained, or aren't known of an adopted model; or there
+            were no validation images.
     """
     if folder is not None:
-        own = saved.config.data.source
-        data = source_at(folder, saved.class_names, own).describe()
-        _check_fit(saved, data)
-        return _all_for_testing(saved, data), "data"
+        images = load_images_at(folder, split, saved, saved.config.data.source)
+        if split != "train" and images.digest() == saved.fingerprints.get("train"):
+            raise DataError(
+                f"{folder}: the model was trained on some of these images; leave out "
+                "--data to take those that it has not seen"
+            )
+        return images, "data"
     is_adopted = "train" not in saved.fingerprints
     if is_adopted:
         _check_adopted(saved, split)
+    if split == "validation" and saved.config.data.split.validation == 0:
+        raise DataError(
+            f"{saved.path}: the model was trained without validation images; evaluate "
+            "it on test images"
+        )
     data = _find_own_data(saved)
     _check_fit(saved, data)
     if is_adopted:
@@ -55,21 +101,6 @@ def load_evaluation_images(
                 "that the model was trained with; name other data with --data"
             )
     return images, split
-
-
-def _all_for_testing(saved: ModelFile, data: DataInfo) -> Images:
-    """Read another data set's test images, or all if it sets none apart.
-
-    Raises:
-        DataError: They can't be read, or the model was trained on some of them.
-    """
-    images = load_for_testing(data)
-    if not data.num_test and images.digest() == saved.fingerprints.get("train"):
-        raise DataError(
-            f"{data.place}: the model was trained on most of these images; leave out "
-            "--data to take those that were set apart to test it"
-        )
-    return images
 
 
 def _check_adopted(saved: ModelFile, split: SplitName) -> None:
@@ -103,17 +134,17 @@ def _find_own_data(saved: ModelFile) -> DataInfo:
         ) from error
 
 
-def _check_fit(saved: ModelFile, data: DataInfo) -> None:
-    if data.image_shape != saved.image_shape:
+def _check_fit(model: TakesImages, data: DataInfo) -> None:
+    if data.image_shape != model.image_shape:
         wanted, found = (
             " x ".join(map(str, shape))
-            for shape in (saved.image_shape, data.image_shape)
+            for shape in (model.image_shape, data.image_shape)
         )
         raise DataError(
             f"{data.place}: the model takes {wanted} images, these are {found}"
         )
-    if len(data.class_names) != len(saved.class_names):
+    if len(data.class_names) != len(model.class_names):
         raise DataError(
-            f"{data.place}: the model tells {len(saved.class_names)} classes apart, "
+            f"{data.place}: the model tells {len(model.class_names)} classes apart, "
             f"the data set has {len(data.class_names)}"
         )

@@ -27,6 +27,7 @@ from cnncli.data.plan import plan_split
 from cnncli.data.sources import expanded, find_source
 from cnncli.errors import ConfigError, DataError, DataNotFoundError
 from cnncli.experiment.precision import resolved_precision
+from cnncli.experiment.shipped import shipped_config
 from cnncli.system.processor import available_threads
 
 if TYPE_CHECKING:
@@ -47,14 +48,6 @@ class Experiment:
     config: Config
     data: DataInfo
     rows: tuple[LayerRow, ...]
-
-
-def shipped_config(name: str) -> Path:
-    """Return the path of a config that comes with the program."""
-    package = Path(__file__).parents[1]
-    packaged = package / "configs"
-    in_checkout = package.parent / "configs"
-    return (packaged if packaged.is_dir() else in_checkout) / f"{name}.yaml"
 
 
 def load_experiment(path: Path | None, overrides: Sequence[str] = ()) -> Experiment:
@@ -90,7 +83,7 @@ def check_experiment(document: Document, path: Path) -> Experiment:
     data: DataInfo | None = None
     rows: tuple[LayerRow, ...] = ()
     if parts.training:
-        problems += _monitor_problems(parts.training)
+        problems += _monitor_problems(parts.training, parts.split)
         problems += _clipping_problems(parts.training)
     if parts.source:
         try:
@@ -163,12 +156,19 @@ def _alone(key: str, section: Any) -> Any:
     return {name: value for name, value in section.items() if name == key}
 
 
-def _monitor_problems(training: Training) -> Iterator[Problem]:
+def _monitor_problems(training: Training, split: Split | None) -> Iterator[Problem]:
     """Find what watches a metric that isn't measured."""
+    unvalidated = split is not None and split.validation == 0
     for path, monitor in _monitors(training):
         metric = monitor.removeprefix("val_")
         if metric not in ("loss", *training.metrics):
             message = f"{monitor!r} is not measured; add {metric!r} to training.metrics"
+            yield Problem((*path, "monitor"), message)
+        elif unvalidated and monitor != metric:
+            message = (
+                f"{monitor!r} is not measured, for data.split.validation is 0; give it "
+                "some images"
+            )
             yield Problem((*path, "monitor"), message)
 
 

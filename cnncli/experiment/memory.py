@@ -98,6 +98,7 @@ def need_to_train(experiment: Experiment) -> Need:
     """
     config, data, rows = experiment.config, experiment.data, experiment.rows
     training = config.training
+    in_memory = 0 if data.is_stored else math.prod(data.image_shape)
     in_state = 1 + optimizer_slots(training.optimizer)
     kept = isinstance(training.weights, Best)
     copies = in_state + kept + max(batch_parts(config), in_state)
@@ -112,7 +113,7 @@ def need_to_train(experiment: Experiment) -> Need:
     between = PREDICTION_BATCH * max(map(math.prod, (row.output_shape for row in rows)))
     value = _FLOAT if training.precision == "float32" else _FLOAT // 2
     return Need(
-        images=(data.num_train + data.num_test) * (math.prod(data.image_shape) + 1),
+        images=(data.num_train + data.num_test) * (1 + in_memory),
         weights=_FLOAT * copies * sum(row.parameters for row in rows),
         activations=value * max(in_step, between),
     )

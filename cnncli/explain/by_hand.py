@@ -116,7 +116,7 @@ def map_by_hand(
         TrainingError: An activation is not finite.
     """
     name = str(layer.name)
-    activations = layer_activations(network, image)
+    activations = layer_activations(network, image[np.newaxis])
     names = list(activations)
     before = names.index(name) - 1
     given = (

@@ -34,7 +34,9 @@ from cnncli.system.files import replacing
 
 if TYPE_CHECKING:
     import keras
+    from numpy.typing import NDArray
 
+    from cnncli.config.schema import Fit
     from cnncli.modelfile.foreign import KerasModel
 
 _BRIGHTNESS = "cnncli_brightness"
@@ -68,6 +70,34 @@ class ModelFile:
     fingerprints: dict[str, str]
     weights: Mapping[str, tuple[Weight, ...]] = field(default_factory=dict, repr=False)
     brightness: Brightness | None = None
+
+    @property
+    def fit(self) -> Fit:
+        """How pictures of another size are brought to the model's.
+
+        As those that it was trained on were, if they were pictures.
+        """
+        fit: Fit = getattr(self.config.data.source, "fit", "stretch")
+        return fit
+
+    def arrays(self, layer: str) -> list[NDArray[np.float32]]:
+        """Return the weights of a layer, in Keras's order.
+
+        Args:
+            layer: Its name.
+
+        Raises:
+            ModelFileError: One of them isn't finite.
+        """
+        arrays = [
+            np.frombuffer(weight.values, "<f4").reshape(weight.shape)
+            for weight in self.weights[layer]
+        ]
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise ModelFileError(
+                f"{self.path}: the weights of layer {layer!r} are not all finite"
+            )
+        return arrays
 
 
 class _Described(Section):
@@ -145,7 +175,20 @@ def open_any_model(path: Path) -> ModelFile | KerasModel:
             taken over.
     """
     file_path = find_model(path)
-    contents = open_contents(file_path)
+    return understood(file_path, open_contents(file_path))
+
+
+def understood(file_path: Path, contents: Contents) -> ModelFile | KerasModel:
+    """Make sense of what was read from a model file.
+
+    Args:
+        file_path: The file.
+        contents: What is in it.
+
+    Raises:
+        ModelFileError: Its contents don't fit together, or of Keras's model something
+            can't be taken over.
+    """
     if not contents.is_ours:
         from cnncli.modelfile.foreign import understand_keras
 
@@ -178,16 +221,7 @@ def load_weights(described: ModelFile, model: keras.Model) -> None:
                 f"{described.path}: the weights of layer {layer.name!r} have the "
                 f"shapes {shapes}, but its config needs {expected}"
             )
-        arrays = [
-            np.frombuffer(weight.values, "<f4").reshape(weight.shape)
-            for weight in stored
-        ]
-        if not all(np.isfinite(array).all() for array in arrays):
-            raise ModelFileError(
-                f"{described.path}: the weights of layer {layer.name!r} are not all "
-                "finite"
-            )
-        layer.set_weights(arrays)
+        layer.set_weights(described.arrays(layer.name))
 
 
 def _understand(path: Path, contents: Contents) -> ModelFile:

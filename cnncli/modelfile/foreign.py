@@ -90,7 +90,7 @@ def understand_keras(path: Path, contents: Contents) -> KerasModel:
 
 def _understand(path: Path, contents: Contents) -> KerasModel:
     description = contents.json("model_config")
-    version = _keras_version(contents)
+    version = keras_version(contents)
     chain = read_chain(description)
     image_shape, links = _with_images(
         chain.input_shape, [link for link in chain.layers if not is_idle(link)]
@@ -118,7 +118,7 @@ def _understand(path: Path, contents: Contents) -> KerasModel:
     )
 
 
-def _keras_version(contents: Contents) -> str:
+def keras_version(contents: Contents) -> str:
     """Return the Keras that wrote a file, as far as it says so."""
     if contents.is_archive:
         match contents.json("metadata"):

@@ -24,7 +24,7 @@ from cnncli.modelfile.contents import (
 )
 
 _WEIGHTS = "model_weights"
-_KERAS_TEXTS = {"model_config", "training_config", "keras_version"}
+_KERAS_TEXTS = {"model_config", "training_config", "keras_version", "backend"}
 _ARCHIVED = ("config.json", "metadata.json", "model.weights.h5")
 _MOST_OBJECTS = 4_000
 _MOST_ATTRIBUTES = 32

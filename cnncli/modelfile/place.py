@@ -19,6 +19,9 @@ CONFIG_NAME = "config.yaml"
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 """How a model file begins."""
 
+EXPORTED_SUFFIXES = frozenset({".onnx", ".tflite"})
+"""How the names of files end that ``cnncli export`` wrote and ``evaluate`` runs."""
+
 _HEAD = 64
 _GZIP = b"\x1f\x8b"
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
@@ -28,12 +31,17 @@ def find_model(path: Path) -> Path:
     """Return the model file that MODEL means: itself, or the one in a run folder.
 
     Raises:
-        ModelFileError: The path is a URL, can't be read, or leads to a folder without
-            a model or with a run that isn't finished.
+        ModelFileError: The path is a URL, can't be read, or leads to a file for other
+            programs, a folder without a model or with a run that isn't finished.
     """
     if is_url(path):
         raise ModelFileError(
             f"{path}: only local files are read; download the model and give its path"
+        )
+    if is_exported(path):
+        raise ModelFileError(
+            f"{path}: a file for other programs, which only evaluate runs; give the "
+            "run folder or model file that it was exported from"
         )
     try:
         if not path.is_dir():
@@ -64,12 +72,20 @@ def is_url(path: Path) -> bool:
     return _URL.match(str(path)) is not None
 
 
+def is_exported(path: Path) -> bool:
+    """Tell a file for other programs by its name: ONNX files begin like no others."""
+    return path.suffix.lower() in EXPORTED_SUFFIXES
+
+
 def is_model(path: Path) -> bool:
     """Tell a model, whole or broken, from a config by its content.
 
     A folder is a model, and so is what has two zero bytes in a row near its start, as
-    HDF5, zip and pickle files have, but no text, and gzip only by its date.
+    HDF5, zip and pickle files have, but no text, and gzip only by its date. An exported
+    file is one by its name.
     """
+    if is_exported(path):
+        return True
     try:
         if not path.is_file():
             return path.is_dir()

@@ -65,7 +65,7 @@ def plot_convolution(
     Args:
         panels: From left to right.
         title: What is done; any text.
-        picture_format: "png" or "svg".
+        picture_format: "png", "svg" or "pdf".
 
     Returns:
         The picture file's content.

@@ -20,7 +20,7 @@ from cnncli.plots.style import (
     frame,
     house_style,
     new_figure,
-    png_bytes,
+    picture_bytes,
 )
 
 if TYPE_CHECKING:
@@ -91,7 +91,11 @@ class PanelRow:
 
 
 def plot_heat_maps(
-    image: NDArray[np.uint8], rows: Sequence[PanelRow], *, title: str
+    image: NDArray[np.uint8],
+    rows: Sequence[PanelRow],
+    *,
+    title: str,
+    picture_format: str = "png",
 ) -> bytes:
     """Draw heat maps over an image, each on a scale of its own that holds zero.
 
@@ -99,13 +103,14 @@ def plot_heat_maps(
         image: Values 0 to 255 of shape (height, width, channels), 1 or 3 channels.
         rows: The maps.
         title: The finding; any text.
+        picture_format: "png", "svg" or "pdf".
 
     Returns:
-        A PNG file's content.
+        The picture file's content.
     """
     names = [panel.class_name for row in rows for panel in row.panels]
     with house_style([title, *names]):
-        return png_bytes(_figure(image, rows, title))
+        return picture_bytes(_figure(image, rows, title), picture_format)
 
 
 def _figure(image: NDArray[np.uint8], rows: Sequence[PanelRow], title: str) -> Figure:

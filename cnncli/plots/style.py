@@ -138,10 +138,10 @@ def picture_bytes(figure: Figure, picture_format: str, dpi: int = DPI) -> bytes:
 
     Args:
         figure: The figure, made in the house style.
-        picture_format: "png" or "svg".
+        picture_format: "png", "svg" or "pdf".
         dpi: Pixels an inch.
     """
-    undated = {"png": "Software", "svg": "Date"}[picture_format]
+    undated = {"png": "Software", "svg": "Date", "pdf": "CreationDate"}[picture_format]
     buffer = io.BytesIO()
     figure.savefig(buffer, format=picture_format, dpi=dpi, metadata={undated: None})
     return buffer.getvalue()

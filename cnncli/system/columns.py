@@ -14,10 +14,20 @@ def aligned(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> str:
             of numbers do; in the others they begin under each other.
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if column in right else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
+    return "\n".join(line(row, widths, right) for row in rows)
+
+
+def line(
+    cells: Sequence[str], widths: Sequence[int], right: Collection[int] = ()
+) -> str:
+    """Return a row of cells as a line.
+
+    Args:
+        cells: One for each column.
+        widths: How wide each column is.
+        right: The columns whose cells end under each other.
+    """
+    return "  ".join(
+        cell.rjust(width) if column in right else cell.ljust(width)
+        for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    ).rstrip()

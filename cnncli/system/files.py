@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
 import os
 import re
@@ -12,7 +13,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cnncli.errors import OutputError
 
@@ -29,30 +30,33 @@ class NotRegularError(Exception):
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Write a file atomically: it appears whole under its name, or not at all.
+    """Write a file or folder atomically: it appears whole, or not at all.
 
     Gives a temporary name in the same folder, with the same suffix. When the block
     ends well, what was written there is flushed to the disk and renamed to ``path``;
     when it doesn't, it is removed. A symlink at ``path`` is replaced, not followed.
 
     Args:
-        path: The file to write; one that is there is replaced.
+        path: The file or folder to write; one that is there is replaced.
 
     Yields:
-        The name to write to; no file is there yet.
+        The name to write to; nothing is there yet.
 
     Raises:
         OutputError: The folder can't be made or written, or the disk is full.
     """
-    temporary = path.with_name(f".{secrets.token_hex(4)}.tmp.{path.name}")
+    temporary = _temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
-            _sync(temporary, os.O_RDWR)
-            temporary.replace(path)
+            if temporary.is_dir():
+                _put_folder(temporary, path)
+            else:
+                _sync(temporary, os.O_RDWR)
+                temporary.replace(path)
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            _remove(temporary)
             raise
         _sync(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
@@ -96,13 +100,36 @@ def write_new_files(
                 or not path.is_file()
                 or path.read_bytes() != new[path]
             ):
-                raise OutputError(
-                    f"{path}: there is already a file with other content; choose "
-                    "another place, or replace it with --overwrite"
-                )
+                raise _conflict(path)
             del new[path]
     for path, data in new.items():
         write_file(path, data)
+
+
+@contextmanager
+def new_file(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
+    """Write a file bit by bit, like ``write_new_files`` in what it never replaces.
+
+    It appears under its name when the block ends well.
+
+    Args:
+        path: The file.
+        overwrite: Whether one with other content may be replaced.
+
+    Yields:
+        Where to write.
+
+    Raises:
+        OutputError: The file has other content and isn't to be replaced, or it can't
+            be written.
+    """
+    with replacing(path) as temporary:
+        with temporary.open("xb") as file:
+            yield file
+        if not overwrite and os.path.lexists(path):
+            is_file = path.is_file() and not path.is_symlink()
+            if not is_file or not filecmp.cmp(path, temporary, shallow=False):
+                raise _conflict(path)
 
 
 @contextmanager
@@ -177,8 +204,47 @@ def check_space(folder: Path, *, total: int, largest: int) -> None:
         )
 
 
+def _conflict(path: Path) -> OutputError:
+    return OutputError(
+        f"{path}: there is already a file with other content; choose another place, or "
+        "replace it with --overwrite"
+    )
+
+
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:,.1f} MB"
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{secrets.token_hex(4)}.tmp.{path.name}")
+
+
+def _put_folder(folder: Path, path: Path) -> None:
+    """Flush a folder's files and rename it.
+
+    A folder that is there is put aside first, and for a moment none is.
+    """
+    for found in folder.rglob("*"):
+        _sync(found, os.O_RDONLY | os.O_DIRECTORY if found.is_dir() else os.O_RDWR)
+    if not path.is_dir() or path.is_symlink():
+        path.unlink(missing_ok=True)
+        folder.rename(path)
+        return
+    old = _temporary(path)
+    path.rename(old)
+    try:
+        folder.rename(path)
+    except OSError:
+        old.rename(path)
+        raise
+    shutil.rmtree(old)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _sync(path: Path, flags: int) -> None:

@@ -59,7 +59,7 @@ def fit(
     Args:
         network: What is trained.
         steps: Its training steps, on the training images.
-        validation: The images that are measured after each epoch.
+        validation: The images that are measured after each epoch, if there are any.
         training: The training section of the config.
         seed: Decides the order of images.
         watcher: Is told of every epoch and, about twice a second, of the steps.
@@ -138,7 +138,9 @@ def _means(steps: TrainingSteps, sums: np.ndarray, step: int) -> dict[str, float
 def _validated(
     network: Network, validation: Images, progress: TrainingProgress
 ) -> dict[str, float]:
-    """Measure the validation images; note how long it took."""
+    """Measure the validation images, if there are any; note how long it took."""
+    if not len(validation):
+        return {}
     started = time.perf_counter()
     means = network.predict(validation.pixels, validation.labels).means()
     progress.elapsed += time.perf_counter() - started

@@ -88,7 +88,7 @@ def read_layout(path: Path, asked: Csv) -> Layout:
     rows = [_fields(path, *line) for line in itertools.islice(_lines(path), 2)]
     if not rows:
         raise DataError(f"{path}: expected rows of numbers, found none")
-    header = rows[0] if _has_header(path, rows, asked.header) else []
+    header = rows[0] if _has_header(path, rows, asked) else []
     if len(rows) == len(header[:1]):
         raise DataError(
             f"{path}: expected rows of numbers after the header, found none"
@@ -170,15 +170,15 @@ def _fields(path: Path, line: int, content: bytes) -> list[str]:
     return [field.strip() for field in row]
 
 
-def _has_header(path: Path, rows: list[list[str]], said: bool | None) -> bool:
+def _has_header(path: Path, rows: list[list[str]], asked: Csv) -> bool:
     """Return whether the first row names the columns.
 
     Raises:
         DataError: Nobody says, and it can't be told.
     """
-    if said is not None:
-        return said
     first, *others = rows
+    if asked.header is not None or asked.label in first:
+        return asked.header is not False
     texts = [place for place, field in enumerate(first) if not _is_number(field)]
     counts = _count_up([field for field in first if _is_number(field)])
     if len(texts) > 1:

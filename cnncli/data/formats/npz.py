@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from cnncli.data.streams import (
     MAX_BYTES,
@@ -57,13 +57,11 @@ class Header:
             none that is read here.
         is_fortran: Whether the first index runs fastest.
         shape: The size in each dimension.
-        offset: How many bytes are before the elements.
     """
 
     descr: str
     is_fortran: bool
     shape: tuple[int, ...]
-    offset: int
 
     @property
     def kind(self) -> str:
@@ -239,12 +237,7 @@ def _read_header(place: str, member: IO[bytes]) -> Header:
         match ast.literal_eval(text.decode("latin-1").strip()):
             case {"descr": descr, "fortran_order": bool(order), "shape": tuple(shape)}:
                 if all(type(size) is int and size >= 0 for size in shape):
-                    return Header(
-                        descr if isinstance(descr, str) else "",
-                        order,
-                        shape,
-                        len(start) + width + length,
-                    )
+                    return Header(descr if isinstance(descr, str) else "", order, shape)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         pass
     raise DataError(f"{place}: the array's header is damaged")
@@ -267,7 +260,7 @@ def _check_readable(place: str, header: Header) -> None:
         )
 
 
-def describe_arrays(headers: dict[str, Any]) -> str:
+def describe_arrays(headers: dict[str, Header]) -> str:
     """Return arrays with their shapes and types, for messages."""
     shown = [f"{name} {header}" for name, header in list(headers.items())[:8]]
     more = f" and {len(headers) - 8} more" if len(headers) > 8 else ""

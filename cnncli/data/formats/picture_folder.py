@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnncli.data.formats.picture_tree import LabelledFiles, PictureTree, read_tree
-from cnncli.data.source import DataInfo
+from cnncli.data.source import MOST_IN_MEMORY, DataInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,15 +41,18 @@ class PictureFolder:
         train, validation = tree.parts["train"], tree.parts.get("validation")
         test = tree.parts.get("test")
         num_validation = len(validation.labels) if validation else 0
+        shape = self._image_shape(tree)
+        num_train = len(train.labels) + num_validation
         return DataInfo(
             source=self,
             place=self.path,
             train_labels=self.path,
             class_names=tree.class_names,
-            image_shape=self._image_shape(tree),
-            num_train=len(train.labels) + num_validation,
+            image_shape=shape,
+            num_train=num_train,
             num_test=len(test.labels) if test else 0,
             num_validation=num_validation,
+            is_stored=num_train * math.prod(shape) > MOST_IN_MEMORY,
             notes=tree.notes,
         )
 
