@@ -18,6 +18,7 @@ from cnncli.commands.convolve import convolve
 from cnncli.commands.evaluate import evaluate
 from cnncli.commands.export import export
 from cnncli.commands.feature_maps import feature_maps
+from cnncli.commands.fetch import fetch
 from cnncli.commands.init import init
 from cnncli.commands.inspect import inspect
 from cnncli.commands.plot_model import plot_model
@@ -100,6 +101,7 @@ for command in (
     adopt,
     convolve,
     init,
+    fetch,
     schema,
     completion,
     export,

@@ -65,6 +65,7 @@ def test_commands(cli: Cli) -> None:
         "evaluate",
         "export",
         "feature-maps",
+        "fetch",
         "init",
         "inspect",
         "plot-model",

@@ -16,6 +16,7 @@ from cnncli.config.schema import (
     Best,
     Config,
     Data,
+    FashionMNIST,
     Model,
     ReduceLROnPlateau,
     Source,
@@ -28,6 +29,7 @@ from cnncli.data.sources import expanded, find_source
 from cnncli.errors import ConfigError, DataError, DataNotFoundError
 from cnncli.experiment.precision import resolved_precision
 from cnncli.experiment.shipped import shipped_config
+from cnncli.system.caches import cache_folder
 from cnncli.system.processor import available_threads
 
 if TYPE_CHECKING:
@@ -114,6 +116,10 @@ def _find_data(source: Source) -> DataInfo:
     except DataNotFoundError as error:
         if source.path is None:  # it should be in the package
             raise
+        if source.path == str(cache_folder(FashionMNIST.tag())):
+            raise DataError(
+                f"{error}; get them with: cnncli fetch fashion-mnist"
+            ) from error
         key = f"data.source.{source.type}.path"
         raise DataError(
             f"{error}; {key} says where it is: change that in the config, or with "
