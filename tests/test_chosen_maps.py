@@ -18,7 +18,8 @@ def test_some_layers_and_maps(run: Path, cli: Cli) -> None:
     options = ("--layer", "flip", "--layer", "small", "--maps", "0")
     done = cli(*common, *options, "-o", "some.png", "--arrays", "some.npz")
     assert done.stdout == "small  (1, 4, 4, 1)\nflip   (1, 4, 4, 1)\n"
-    every, some = np.load("all.npz"), np.load("some.npz")
+    with np.load("all.npz") as file, np.load("some.npz") as other:
+        every, some = dict(file), dict(other)
     assert set(some) == {"image", "small", "flip"}
     np.testing.assert_array_equal(some["small"], every["small"][..., [0]])
     assert Path("some.png").stat().st_size < Path("all.png").stat().st_size

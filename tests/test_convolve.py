@@ -106,7 +106,8 @@ def test_a_bias_a_padding_and_a_pooling(cli: Cli) -> None:
 def test_three_layers_of_a_random_image(cli: Cli) -> None:
     options = ("--random", "28", "--kernel-size", "3", "--layers", "1,0,0")
     cli("convolve", *options, "-o", "maps.png", "--arrays", "maps.npz")
-    arrays = np.load("maps.npz")
+    with np.load("maps.npz") as file:
+        arrays = dict(file)
     shapes = [arrays[f"map_{index}"].shape for index in range(3)]
     assert shapes == [(28, 28), (26, 26), (24, 24)]
     assert 0 <= arrays["image"].min() < arrays["image"].max() <= 1

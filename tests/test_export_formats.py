@@ -66,8 +66,7 @@ def test_preprocessing_can_be_left_out(name: str, tmp_path: Path) -> None:
         "mean": [10.0],
         "deviation": [60.0],
         "fit": "stretch",
-        "training_border": None,
-        "training_mean": None,
+        "training_brightness": [],
         "precision": "float32",
         "output_name": "probabilities",
     }
@@ -133,8 +132,7 @@ def test_onnx_says_of_itself_what_it_takes(tmp_path: Path) -> None:
         "mean": "[10.0, 120.0, 60.0]",
         "deviation": "[60.0, 50.0, 90.0]",
         "fit": "stretch",
-        "training_border": "null",
-        "training_mean": "null",
+        "training_brightness": "[]",
         "precision": "float32",
         "output_name": "probabilities",
     }
@@ -155,7 +153,8 @@ def test_tflite_says_of_itself_what_it_takes(
         described = json.loads(archive.read("description.json"))
     assert labels == "cat\ndog\ngröße, 大\n"
     assert described == done.description.to_json()
-    model = schema.ModelT.InitFromPackedBuf(path.read_bytes())
+    content = path.read_bytes()
+    model = schema.ModelT.InitFromPackedBuf(content)
     (number,) = [
         entry.buffer for entry in model.metadata if entry.name == b"TFLITE_METADATA"
     ]
@@ -163,5 +162,10 @@ def test_tflite_says_of_itself_what_it_takes(
     assert metadata[4:8] == b"M001"
     for text in (b"image\0", b"probabilities\0", b"labels.txt\0"):
         assert text in metadata
+    packed = schema.Model.GetRootAs(content)
+    for number in range(packed.BuffersLength()):
+        table = packed.Buffers(number)._tab
+        if place := table.Offset(4):
+            assert table.Vector(place) % 16 == 0
     mean = np.array(saved.normalization.mean, "<f4").tobytes()
     assert (mean in metadata) is not preprocessing

@@ -118,7 +118,12 @@ def test_csv(photos: Path, cli: Cli, finished: Path) -> None:
         likely = [float(row[f"probability{n}"]) for n in ("", "_2", "_3")]
         assert likely[0] == pytest.approx(float(known["probability"]), abs=1e-5)
         assert likely == sorted(likely, reverse=True)
-    assert cli(*options, "out/x.csv").stdout == ""
+    written = cli(*options, "out/x.csv")
+    assert written.stdout == ""
+    assert seconds_cut(written.stderr).splitlines() == [
+        "100 of 100 images predicted",
+        "written: out/x.csv",
+    ]
     assert Path("out/x.csv").read_text() == result.stdout
     cli(*options, "out/x.csv")  # the same bytes are no conflict
     Path("out/x.csv").write_text("mine")
@@ -423,9 +428,9 @@ def test_a_live_bar_leaves_stdout_alone(capsys: pytest.CaptureFixture[str]) -> N
 
 @pytest.mark.parametrize("suffix", [".onnx", ".tflite"])
 def test_an_exported_file_predicts_as_its_model(
-    photos: Path, cli: Cli, suffix: str
+    photos: Path, cli: Cli, suffix: str, test_pixels: np.ndarray
 ) -> None:
-    Image.new("L", (28, 28), 255).save("photos/light.png")
+    Image.fromarray(255 - test_pixels[0]).save("photos/light.png")
     kind = {".onnx": "onnx", ".tflite": "tflite"}[suffix]
     cli("export", "model.h5", "--format", kind, "-o", f"net{suffix}")
     own = cli("predict", "model.h5", "photos", "--csv", "own.csv")

@@ -106,7 +106,7 @@ def write_litert(
 
 
 def open_keras(path: Path) -> Callable[[Any], NDArray[np.float32]]:
-    """Open a ``.keras`` file with plain Keras."""
+    """Open a ``.keras`` file that this process has written, with plain Keras."""
     model = keras.models.load_model(path)
     return lambda images: np.asarray(model(images, training=False))
 
@@ -114,7 +114,7 @@ def open_keras(path: Path) -> Callable[[Any], NDArray[np.float32]]:
 def open_saved_model(
     path: Path, output_name: str
 ) -> Callable[[Any], NDArray[np.float32]]:
-    """Open a SavedModel with plain TensorFlow."""
+    """Open a SavedModel that this process has written, with plain TensorFlow."""
     model = tf.saved_model.load(path)
     return lambda images: np.asarray(model.serve(tf.constant(images))[output_name])
 

@@ -134,6 +134,8 @@ def predict(
         ):
             predictor = Predictor(network, names, top, brightness, invert or "no")
             told = _predict(predictor, asked, writer, progress)
+    if csv is not None and str(csv) != "-" and not quiet:
+        say(f"written: {csv}")
     if save_inputs is not None and told.inputs:
         _draw(told.inputs, save_inputs, overwrite=overwrite)
     if told.failures:

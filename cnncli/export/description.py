@@ -50,9 +50,8 @@ class Description(Section):
         deviation: What they are divided by after that.
         fit: How pictures of another size are brought to the input's, as
             ``data.source.folder.fit`` of a config says it.
-        training_border: Mean pixel value at the border of the training images, from 0
-            to 255; None if it isn't known.
-        training_mean: That of all their pixels.
+        training_brightness: Mean pixel value of the training images at their border,
+            and of all their pixels, from 0 to 255; empty if they aren't known.
         precision: What the network computes in; input and output stay as they are.
         output_name: The name of the output, (n, number of classes) float32.
     """
@@ -69,8 +68,7 @@ class Description(Section):
     mean: _PerChannel
     deviation: Annotated[tuple[PositiveFloat, ...], Field(min_length=1, max_length=3)]
     fit: _Fit
-    training_border: _PixelMean | None
-    training_mean: _PixelMean | None
+    training_brightness: tuple[_PixelMean, _PixelMean] | tuple[()]
     precision: Precision
     output_name: Literal["probabilities"] = OUTPUT_NAME
 
@@ -102,8 +100,9 @@ class Description(Section):
                 "mean": saved.normalization.mean,
                 "deviation": saved.normalization.deviation,
                 "fit": saved.fit,
-                "training_border": brightness and brightness.border,
-                "training_mean": brightness and brightness.mean,
+                "training_brightness": (
+                    (brightness.border, brightness.mean) if brightness else ()
+                ),
                 "precision": precision,
             }
         )
@@ -145,9 +144,10 @@ class Description(Section):
     @property
     def brightness(self) -> Brightness | None:
         """How light the training images are, if that is known."""
-        if self.training_border is None or self.training_mean is None:
-            return None
-        return Brightness(self.training_border, self.training_mean)
+        match self.training_brightness:
+            case (border, mean):
+                return Brightness(border, mean)
+        return None
 
     @property
     def normalization(self) -> Normalization:

@@ -20,11 +20,23 @@ if TYPE_CHECKING:
 _MODEL_IDENTIFIER = b"TFL3"
 _IDENTIFIER = b"M001"
 _NAME = "TFLITE_METADATA"
+_ALIGNMENT = 16
 _PARSER_VERSION = "1.0.0"
 _IMAGE_PROPERTIES = np.uint8(2)  # in the union ContentProperties
 _NORMALIZATION_OPTIONS = np.uint8(1)  # in the union ProcessUnitOptions
 _AXIS_LABELS = np.uint8(2)  # of the enumeration AssociatedFileType
 _COLOR_SPACES = {"RGB": np.uint8(1), "grey": np.uint8(2)}  # of ColorSpaceType
+
+
+class _AligningBuilder(flatbuffers.Builder):
+    """Begins vectors where weights must begin by LiteRT's schema.
+
+    Python's code for it doesn't care, and some processors can't read them elsewhere.
+    """
+
+    def StartVector(self, size: int, count: int, alignment: int) -> int:  # noqa: N802
+        """Begin a vector."""
+        return super().StartVector(size, count, max(alignment, _ALIGNMENT))
 
 
 def with_metadata(model: bytes, description: Description) -> bytes:
@@ -37,7 +49,7 @@ def with_metadata(model: bytes, description: Description) -> bytes:
     entry.buffer = len(unpacked.buffers)
     unpacked.buffers.append(buffer)
     unpacked.metadata = [*(unpacked.metadata or []), entry]
-    builder = flatbuffers.Builder(len(model))
+    builder = _AligningBuilder(len(model))
     builder.Finish(unpacked.Pack(builder), _MODEL_IDENTIFIER)
     return bytes(builder.Output())
 

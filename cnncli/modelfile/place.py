@@ -40,8 +40,8 @@ def find_model(path: Path) -> Path:
         )
     if is_exported(path):
         raise ModelFileError(
-            f"{path}: a file for other programs, which only evaluate runs; give the "
-            "run folder or model file that it was exported from"
+            f"{path}: a file for other programs, which only evaluate and predict run; "
+            "give the run folder or model file that it was exported from"
         )
     try:
         if not path.is_dir():
