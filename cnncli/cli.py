@@ -87,6 +87,7 @@ def cli(debug: bool) -> None:
       cnncli evaluate runs/fashion-mnist      what it gets right
       cnncli predict runs/fashion-mnist FILE  what is in a picture
       cnncli feature-maps runs/fashion-mnist  what its layers see
+      cnncli init FOLDER -o mine.yaml         a config for your own pictures
     """
 
 

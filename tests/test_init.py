@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cnncli.architecture import check_network
+from cnncli.config.annotations import choices_in
 from cnncli.config.commented import commented_yaml
 from cnncli.config.document import parse_document
 from cnncli.config.layers import name_layers
+from cnncli.config.schema import Source
 from cnncli.data.sources import EMBEDDED_FOLDER
 from cnncli.data.survey import survey
 from cnncli.errors import DataError
@@ -82,6 +84,11 @@ def make(kind: str) -> str:
 
 
 KINDS = ["idx", "npz", "csv", "parquet", "folder", "parts", "embedded"]
+
+
+def test_every_kind_is_tried() -> None:
+    names = [*choices_in(Source)]
+    assert {*KINDS} == {*names, "embedded", "parts"} - {"fashion-mnist"}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,6 @@ from cnncli.config.schema import (
     Divide,
     EarlyStopping,
     FashionMNIST,
-    Idx,
     Parquet,
     Split,
     Training,
@@ -121,7 +120,17 @@ def propose(
 
 
 def _document(place: Path, value: dict[str, Any]) -> Document:
-    return Document(value, {(): Place(0, 1, 1, str(place))})
+    start = Place(0, 1, 1, str(place))
+    return Document(value, dict.fromkeys(_paths(value, ()), start))
+
+
+def _paths(value: Any, path: KeyPath) -> Iterator[KeyPath]:
+    """Yield the key path of a value and of all in it."""
+    yield path
+    if isinstance(value, dict | tuple):
+        inner = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in inner:
+            yield from _paths(item, (*path, key))
 
 
 def _said_source(place: Path, settings: Sequence[str]) -> Source:
@@ -135,14 +144,22 @@ def _said_source(place: Path, settings: Sequence[str]) -> Source:
     said: dict[str, Any] = {} if kind is FashionMNIST else {"path": str(place)}
     value = {"data": {"source": {kind.tag(): said}}}
     document = override(_document(place, value), settings)
-    source = document.value["data"]["source"]
-    if kind is Idx and "classes" not in (source.get(kind.tag()) or {}):
-        source = {kind.tag(): {**source[kind.tag()], "classes": _labels_at(place)}}
-    data, problems = validate(Data, {"source": source})
-    if data is None:
+    data: Any = document.value["data"]
+    if isinstance(data, dict):
+        data = {"source": _with_classes(place, data.get("source"))}
+    checked, problems = validate(Data, data)
+    if checked is None:
         problems = [replace(each, path=("data", *each.path)) for each in problems]
         raise ConfigError(*document.lines(attributed(document, problems)))
-    return data.source
+    return checked.source
+
+
+def _with_classes(place: Path, source: Any) -> Any:
+    """Return what is said of a source, with the names that IDX files must be given."""
+    match source:
+        case {"idx": dict(said)} if "classes" not in said:
+            return {**source, "idx": {**said, "classes": _labels_at(place)}}
+    return source
 
 
 def _labels_at(place: Path) -> tuple[str, ...]:
