@@ -15,6 +15,7 @@ from cnncli import __version__
 from cnncli.commands.adopt import adopt
 from cnncli.commands.completion import completion
 from cnncli.commands.convolve import convolve
+from cnncli.commands.data import data
 from cnncli.commands.evaluate import evaluate
 from cnncli.commands.export import export
 from cnncli.commands.feature_maps import feature_maps
@@ -106,6 +107,7 @@ for command in (
     schema,
     completion,
     export,
+    data,
 ):
     cli.add_command(command)
 

@@ -84,6 +84,8 @@ def splits(train: Images, validation: Images, test: Images) -> Splits:
             images(4, [2, 2]),
             [
                 "no test image is of the class 'cat' or 'dog'",
+                "equal images of different classes: 1, such as one of 'cat' and "
+                "'owl'; 'cnncli data' lists them",
                 "1 of the 2 test images are validation images too; the test result is "
                 "not that of unseen images (test image 0 is 2)",
                 "1 of the 3 validation images are training images too; the validation "
@@ -96,6 +98,8 @@ def splits(train: Images, validation: Images, test: Images) -> Splits:
             images(1, [0, 1, 1]),
             [
                 "no test image is of the class 'owl'",
+                "equal images of different classes: 2, such as one of 'dog' and "
+                "'cat'; 'cnncli data' lists them",
                 "2 of the 3 test images are training images too; the test result is "
                 "not that of unseen images (test image 0 is 1, 1 is 2)",
             ],
@@ -137,6 +141,16 @@ def test_pixels_of_0_and_1_are_warned_of() -> None:
     ]
 
 
+def test_equal_images_of_one_class_are_no_conflict() -> None:
+    twice = Images(*(np.concatenate([part, part]) for part in vars(pair()).values()))
+    every = splits(twice, pair(20), pair(30))
+    assert list(suspicions(every, CLASSES[:2])) == []
+
+
+def pair(first: int = 10) -> Images:
+    return images(first, [0, 1])
+
+
 def test_dry_run_warns(cli: Cli) -> None:
     Path("good.yaml").write_text(CONFIG)
     dataset("data")
@@ -148,7 +162,9 @@ def test_dry_run_warns(cli: Cli) -> None:
     result = cli("train", "good.yaml", "--dry-run")
     assert result.stderr == (
         "warning: no validation image is of the class 'cat'\n"
+        "warning: equal images of different classes: 1, such as one of 'cat' and "
+        "'dog'; 'cnncli data' lists them\n"
         "warning: 1 of the 10 validation images are training images too; the "
         "validation result is not that of unseen images (validation image 20 is 0)\n"
     )
-    assert "12 test images; 2 warnings; would train into" in result.stdout
+    assert "12 test images; 3 warnings; would train into" in result.stdout

@@ -62,6 +62,7 @@ def test_commands(cli: Cli) -> None:
         "adopt",
         "completion",
         "convolve",
+        "data",
         "evaluate",
         "export",
         "feature-maps",

@@ -94,8 +94,8 @@ def test_other_commands_say_what_they_take(command: str, cli: Cli) -> None:
     for name in ("net.onnx", "net.tflite"):
         done = cli(*command.split(), name, exit_code=4)
         assert done.stderr == (
-            f"error: {name}: a file for other programs, which only evaluate and predict run; give "
-            "the run folder or model file that it was exported from\n"
+            f"error: {name}: a file for other programs, which only evaluate and "
+            "predict run; give the run folder or model file that it was exported from\n"
         )
 
 

@@ -18,8 +18,8 @@ from cnncli.config.commented import commented_yaml
 from cnncli.config.document import parse_document
 from cnncli.config.layers import name_layers
 from cnncli.config.schema import Source
+from cnncli.data.sample import look_at
 from cnncli.data.sources import EMBEDDED_FOLDER
-from cnncli.data.survey import survey
 from cnncli.errors import DataError
 from cnncli.experiment.load import load_experiment
 from cnncli.experiment.proposal import propose
@@ -284,19 +284,19 @@ def test_pictures_are_brought_to_a_size_that_suits_them(
     contents = [
         ("x", picture(*sizes[n % len(sizes)], modes[n % len(modes)])) for n in range(6)
     ]
-    assert survey([("bad", b"no picture"), *contents]).image_shape == shape
+    assert look_at([("bad", b"no picture"), *contents]).image_shape == shape
 
 
 def test_grey_pictures_may_be_stored_in_colour() -> None:
     with Image.open(io.BytesIO(picture(9, 9, "L"))) as grey:
         file = io.BytesIO()
         grey.convert("RGB").save(file, "jpeg")
-    assert survey([("x", file.getvalue())]).image_shape == (9, 9, 1)
+    assert look_at([("x", file.getvalue())]).image_shape == (9, 9, 1)
 
 
 def test_pictures_none_of_which_can_be_decoded_are_refused() -> None:
     with pytest.raises(DataError) as caught:
-        survey([("a", b"no picture"), ("b", b"")])
+        look_at([("a", b"no picture"), ("b", b"")])
     assert str(caught.value).startswith("a: not a picture in a format that is read")
 
 

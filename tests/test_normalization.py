@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnncli.data import normalization
 from cnncli.data.normalization import Normalization
 from cnncli.errors import DataError, ModelFileError
 
@@ -36,7 +35,7 @@ def test_each_channel_has_its_own_numbers() -> None:
 def test_standardised_images_have_mean_0_and_deviation_1(
     monkeypatch: pytest.MonkeyPatch, channels: int, block_pixels: int
 ) -> None:
-    monkeypatch.setattr(normalization, "_BLOCK_PIXELS", block_pixels)
+    monkeypatch.setattr("cnncli.data.images._BLOCK_PIXELS", block_pixels)
     images = random_images((50, 9, 7, channels))
     images[..., 0] //= 3
     chosen = Normalization.standardize(images)

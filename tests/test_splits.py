@@ -15,7 +15,6 @@ from cnncli.data.splits import (
     Indices,
     Labels,
     SplitMethod,
-    find_duplicates,
     indices_digest,
     split_indices,
 )
@@ -171,12 +170,3 @@ def test_the_digest_is_over_lengths_and_elements() -> None:
     assert indices_digest(first, second) == hashlib.sha256(content).hexdigest()
     assert indices_digest(first.astype(">i8"), second) == indices_digest(first, second)
     assert indices_digest(np.array([1]), np.array([2])) != indices_digest(first)
-
-
-def test_duplicates_are_found_in_the_second() -> None:
-    images = np.arange(4 * 6, dtype=np.uint8).reshape(4, 2, 3, 1)
-    almost = images[3] + np.uint8(1)
-    others = np.stack([images[2], images[2], images[0], almost])
-    assert find_duplicates(images, others) == [(2, 0), (2, 1), (0, 2)]
-    assert find_duplicates(others, images) == [(2, 0), (0, 2)]
-    assert find_duplicates(images[:2], images[2:]) == []

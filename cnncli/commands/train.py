@@ -76,6 +76,7 @@ def train(
       cnncli train --set name=adam --set training.optimizer=Adam
       cnncli train --resume --set training.epochs=30
     """
+    from cnncli.data.sources import check_outside
     from cnncli.experiment.load import load_experiment
     from cnncli.experiment.memory import check_memory
     from cnncli.experiment.smoke import smoke_experiment
@@ -87,10 +88,11 @@ def train(
     experiment = load_experiment(config, overrides)
     if smoke:
         experiment = smoke_experiment(experiment)
+    folder = RunFolder(out or Path("runs") / str(experiment.config.name))
+    check_outside(experiment.data, folder.path)
     check_memory(experiment)
     for note in () if quiet else experiment.data.notes:
         say(f"note: {note}")
-    folder = RunFolder(out or Path("runs") / str(experiment.config.name))
     if dry_run:
         folder.check(overwrite=overwrite)
         click.echo(_dry_run(experiment, folder.path))

@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cnncli.data.duplicates import (
+    equal_groups,
+    find_seen,
+    image_digests,
+    under_several,
+)
 from cnncli.data.images import blocks
-from cnncli.data.splits import find_duplicates
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from cnncli.data.dataset import Splits
     from cnncli.data.images import Images
 
@@ -28,8 +35,9 @@ def suspicions(splits: Splits, class_names: tuple[str, ...]) -> Iterator[str]:
 
     Yields:
         A line for each split that has images, but none of some class, and why if that
-        can be seen; one if all images are all but black; and one for each two splits
-        that have images in common, byte for byte.
+        can be seen; one if all images are all but black; one if equal images are under
+        more than one class; and one for each two splits that have images in common.
+        Images are equal if they are byte for byte.
     """
     named = {
         "training": splits.train,
@@ -51,12 +59,15 @@ def suspicions(splits: Splits, class_names: tuple[str, ...]) -> Iterator[str]:
             "no pixel of a training image is above 1; values from 0, black, to 255, "
             "white, are expected"
         )
+    digests = {name: image_digests(images.pixels) for name, images in named.items()}
+    if conflict := _conflict(named, digests, class_names):
+        yield conflict
     for seen, unseen in (
         ("validation", "test"),
         ("training", "test"),
         ("training", "validation"),
     ):
-        pairs = find_duplicates(named[seen].pixels, named[unseen].pixels)
+        pairs = find_seen(digests[seen], digests[unseen])
         if pairs:
             yield (
                 f"{len(pairs):,} of the {len(named[unseen]):,} {unseen} images are "
@@ -69,6 +80,26 @@ def _paired(pairs: list[tuple[int, int]], first: Images, second: Images) -> str:
     """Return which images are the same, as they are numbered in their pools."""
     shown = [f"{second.indices[b]} is {first.indices[a]}" for a, b in pairs[:_PAIRS]]
     return ", ".join([*shown, "..."] if len(pairs) > _PAIRS else shown)
+
+
+def _conflict(
+    named: dict[str, Images],
+    digests: dict[str, NDArray[np.bytes_]],
+    class_names: tuple[str, ...],
+) -> str | None:
+    """Return what to say of equal images that are under more than one class."""
+    labels = np.concatenate([images.labels for images in named.values()])
+    groups = equal_groups(np.concatenate(list(digests.values())))
+    conflicts = under_several(groups, labels)
+    if not conflicts:
+        return None
+    group = conflicts[0]
+    other = group[labels[group] != labels[group[0]]][0]
+    return (
+        f"equal images of different classes: {len(conflicts):,}, such as one of "
+        f"{class_names[labels[group[0]]]!r} and {class_names[labels[other]]!r}; "
+        "'cnncli data' lists them"
+    )
 
 
 def _are_sorted(*taken: Images) -> bool:

@@ -24,7 +24,7 @@ from cnncli.data.source import MOST_IN_MEMORY
 from cnncli.data.stored import StoredPixels
 from cnncli.errors import DataError, OutputError
 from cnncli.system.caches import cache_folder
-from cnncli.system.files import check_space, replacing
+from cnncli.system.files import check_space, new_file
 from cnncli.system.processor import available_threads
 from cnncli.system.tracking import tracked
 
@@ -115,7 +115,7 @@ class Decoding:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             check_space(path.parent, total=self.size, largest=self.size)
-            with replacing(path) as temporary, temporary.open("xb") as file:
+            with new_file(path, overwrite=True) as file:
                 np.lib.format.write_array_header_1_0(
                     file, {**header, "shape": (len(self.paths), *self.shape)}
                 )

@@ -48,8 +48,8 @@ class Normalization:
         Raises:
             DataError: All pixels of a channel are equal.
         """
-        histograms = _histograms(images)
-        moments = [_mean_and_deviation(histogram) for histogram in histograms]
+        histograms = histograms_of(images)
+        moments = [mean_and_deviation(histogram) for histogram in histograms]
         for channel, (mean, deviation) in enumerate(moments):
             if deviation == 0:
                 raise DataError(
@@ -98,7 +98,7 @@ class Normalization:
         return {"mean": list(self.mean), "deviation": list(self.deviation)}
 
 
-def _histograms(images: Pixels) -> list[list[int]]:
+def histograms_of(images: Pixels) -> list[list[int]]:
     """Count how often each value from 0 to 255 occurs, for each channel."""
     channels = images.shape[-1]
     counts = np.zeros((channels, 256), np.int64)
@@ -109,7 +109,7 @@ def _histograms(images: Pixels) -> list[list[int]]:
     return histograms
 
 
-def _mean_and_deviation(histogram: list[int]) -> tuple[float, float]:
+def mean_and_deviation(histogram: list[int]) -> tuple[float, float]:
     """Return the mean and the population standard deviation, from exact sums."""
     n = sum(histogram)
     total = sum(value * count for value, count in enumerate(histogram))

@@ -79,7 +79,7 @@ def read_picture(
     Raises:
         DataError: The file can't be read, or ``decode_picture`` refuses what is in it.
     """
-    return decode_picture(read_bytes(path), str(path), shape, fit)
+    return decode_picture(read_content(path), str(path), shape, fit)
 
 
 def decode_picture(
@@ -122,15 +122,15 @@ def read_grey_picture(path: Path) -> Picture:
     Returns:
         (height, width) pixels, and what had to be done to the picture.
     """
-    image, changes = _decode(read_bytes(path), str(path), "L")
+    image, changes = _decode(read_content(path), str(path), "L")
     return Picture(np.asarray(image, np.uint8), changes)
 
 
-def read_bytes(path: Path) -> bytearray:
-    """Read a picture file, as ``decode_picture`` takes it.
+def read_content(path: Path) -> bytearray:
+    """Read a picture file, perhaps compressed with gzip.
 
     Raises:
-        DataError: The file can't be read, or is too large.
+        DataError: It can't be read, or is too large.
     """
     with open_stream(path) as stream:
         content = read_up_to(stream, MAX_BYTES + 1)
@@ -230,7 +230,29 @@ def _check_shape(content: bytes | bytearray, name: str, shape: tuple[int, ...]) 
 
 def first_shape(path: Path) -> tuple[int, int, int]:
     """Return the ``picture_shape`` of a file."""
-    return picture_shape(read_bytes(path), str(path))
+    return picture_shape(read_content(path), str(path))
+
+
+class PictureHeader(NamedTuple):
+    """What a picture file says of itself.
+
+    Attributes:
+        format: One of ``FORMATS``.
+        mode: Pillow's name of its colour model, such as "RGB".
+        shape: (height, width, channels) as it stands upright; 1 channel is grey.
+        bits: How many a value has.
+        is_turned: Whether it has to be turned upright as its camera noted.
+        is_animated: Whether it has several frames.
+        may_be_transparent: Whether it says what of it is transparent.
+    """
+
+    format: str
+    mode: str
+    shape: tuple[int, int, int]
+    bits: int
+    is_turned: bool
+    is_animated: bool
+    may_be_transparent: bool
 
 
 def picture_shape(content: bytes | bytearray, name: str) -> tuple[int, int, int]:
@@ -238,10 +260,28 @@ def picture_shape(content: bytes | bytearray, name: str) -> tuple[int, int, int]
 
     The arguments and errors are those of ``decode_picture``.
     """
+    return read_header(content, name).shape
+
+
+def read_header(content: bytes | bytearray, name: str) -> PictureHeader:
+    """Read what a picture says of itself, and no pixels.
+
+    The arguments and errors are those of ``decode_picture``.
+    """
     with _refusing(name):
         opened = Image.open(io.BytesIO(content), formats=FORMATS)
+        bits = stored_bits(opened)  # first, as looking for EXIF data may load a PNG
+        orientation = _orientation(opened)
         width, height = opened.size
-        if opened.format != "TIFF" and _orientation(opened) in _ON_ITS_SIDE:
+        if opened.format != "TIFF" and orientation in _ON_ITS_SIDE:
             width, height = height, width
         is_grey = opened.mode in ("1", "L", "LA", "F") or opened.mode.startswith("I")
-    return height, width, 1 if is_grey else 3
+        return PictureHeader(
+            str(opened.format),
+            opened.mode,
+            (height, width, 1 if is_grey else 3),
+            bits,
+            orientation in _TURNS,
+            bool(getattr(opened, "is_animated", False)),
+            opened.has_transparency_data,
+        )

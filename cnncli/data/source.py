@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from cnncli.architecture import Shape
     from cnncli.data.images import Images
 
@@ -34,6 +36,28 @@ class Source(Protocol):
         Raises:
             DataError: Files are missing or damaged, or differ from what they declare.
         """
+
+
+@runtime_checkable
+class PictureSource(Source, Protocol):
+    """A data set of pictures, each in a file or in a row of one."""
+
+    def names(self, pool: Pool) -> Sequence[str]:
+        """Return what to call each picture of a pool, in the order of its images.
+
+        Raises:
+            DataError: Files are missing or damaged.
+        """
+
+    def contents(self, pool: Pool) -> Iterator[tuple[str, bytes | bytearray]]:
+        """Read each picture of a pool: what to call it in messages, and its bytes.
+
+        Raises:
+            DataError: Files are missing or damaged.
+        """
+
+    def brought_to(self, image_shape: Shape) -> Source:
+        """Return the same pictures, brought to a (height, width, channels)."""
 
 
 @dataclass(frozen=True)

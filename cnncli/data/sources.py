@@ -17,13 +17,13 @@ from cnncli.data.formats.picture_folder import PictureFolder
 from cnncli.data.listing import SUFFIXES as PICTURE_SUFFIXES
 from cnncli.data.streams import open_stream, read_up_to
 from cnncli.data.transposed import Transposed
-from cnncli.errors import DataError
+from cnncli.errors import DataError, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cnncli.config.schema import Source as SourceConfig
-    from cnncli.data.source import Source
+    from cnncli.data.source import DataInfo, Source
 
 Files = Idx | Npz | Csv | Parquet | Folder
 """What data in files of one's own may be."""
@@ -54,14 +54,14 @@ def find_source(config: SourceConfig) -> Source:
 
 
 def source_at(
-    place: Path, class_names: tuple[str, ...], own: SourceConfig | None = None
+    place: Path, class_names: tuple[str, ...] | None, own: SourceConfig | None = None
 ) -> Source:
     """Return the data source that an option names.
 
     Args:
         place: A file or folder of any kind, told by content; or "fashion-mnist" for the
             images inside the package.
-        class_names: The name of each class of a file's or folder's.
+        class_names: The name of each class of a file's or folder's, if they are known.
         own: What a model says of its own data: is true of other data of that kind too.
 
     Raises:
@@ -119,6 +119,21 @@ def _kind_in(folder: Path) -> type[Files]:
 def is_embedded(place: Path) -> bool:
     """Return whether an option means the images inside the package by its place."""
     return str(place) == FashionMNIST.tag() and not place.exists()
+
+
+def check_outside(data: DataInfo, output: Path) -> None:
+    """Refuse to write into a folder of pictures, which would be data the next time.
+
+    Raises:
+        OutputError: The output would lie there.
+    """
+    if isinstance(data.source, PictureFolder) and output.resolve().is_relative_to(
+        data.place.resolve()
+    ):
+        raise OutputError(
+            f"{output}: lies among the pictures of {data.place}, and would be taken "
+            "for one of them; choose another place"
+        )
 
 
 def expanded(path: str) -> Path:

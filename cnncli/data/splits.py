@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnncli.config import schema
 from cnncli.data.counts import resolve_count
-from cnncli.data.images import blocks
 from cnncli.errors import DataError
-
-if TYPE_CHECKING:
-    from cnncli.data.images import Pixels
 
 SplitMethod = schema.SplitMethod
 Indices = NDArray[np.int64]
@@ -97,37 +92,6 @@ def indices_digest(*index_arrays: Indices) -> str:
         digest.update(len(indices).to_bytes(8, "little"))
         digest.update(indices.astype("<i8").tobytes())
     return digest.hexdigest()
-
-
-def find_duplicates(images_a: Pixels, images_b: Pixels) -> list[tuple[int, int]]:
-    """Find the images of ``images_b`` that occur, byte for byte, in ``images_a``.
-
-    Args:
-        images_a: (n, height, width, channels).
-        images_b: (m, height, width, channels).
-
-    Returns:
-        For each of them, in order, the position of the first such image in
-        ``images_a``, and its own.
-    """
-    unseen = list(_image_digests(images_b))
-    wanted = set(unseen)
-    first: dict[bytes, int] = {}
-    for position, digest in enumerate(_image_digests(images_a)):
-        if digest in wanted:
-            first.setdefault(digest, position)
-    return [
-        (first[digest], position)
-        for position, digest in enumerate(unseen)
-        if digest in first
-    ]
-
-
-def _image_digests(pixels: Pixels) -> Iterator[bytes]:
-    """Yield what tells images apart, so that they needn't all be in memory."""
-    for block in blocks(pixels):
-        for image in block:
-            yield hashlib.blake2b(image.tobytes(), digest_size=16).digest()
 
 
 def _shuffled(count: int, seed: int, stream: int) -> Indices:

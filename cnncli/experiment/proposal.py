@@ -41,10 +41,10 @@ from cnncli.experiment.small_network import small_network
 if TYPE_CHECKING:
     from cnncli.architecture import LayerRow
     from cnncli.config.schema import Source
+    from cnncli.data.sample import Sample
     from cnncli.data.source import DataInfo
-    from cnncli.data.survey import Survey
 
-_SAMPLE = 24
+_LOOKED_AT = 24
 _IMAGES_SEEN = 300_000
 _FEWEST_EPOCHS, _MOST_EPOCHS = 10, 100
 
@@ -108,7 +108,7 @@ def propose(
             said of it.
     """
     source = _said_source(place, settings)
-    seen = _survey_of(source)
+    seen = _sample_of(source)
     if seen is not None:
         source = source.model_copy(update=_size(source, seen))
     info = find_source(source).describe()
@@ -175,17 +175,17 @@ def _labels_at(place: Path) -> tuple[str, ...]:
     return tuple(map(str, range(largest + 1)))
 
 
-def _survey_of(source: Source) -> Survey | None:
+def _sample_of(source: Source) -> Sample | None:
     """Look at some pictures, if nobody has said what they are to be brought to."""
     found = find_source(source)
     if not isinstance(found, PictureFolder | ParquetFiles) or found.asked.image_shape:
         return None
-    from cnncli.data.survey import survey
+    from cnncli.data.sample import look_at
 
-    return survey(found.some_pictures(_SAMPLE))
+    return look_at(found.some_pictures(_LOOKED_AT))
 
 
-def _size(source: Source, seen: Survey) -> dict[str, Any]:
+def _size(source: Source, seen: Sample) -> dict[str, Any]:
     """Return what pictures are brought to, and how, if they are."""
     fit = {} if seen.is_even else {"fit": getattr(source, "fit", None)}
     return {"image_shape": seen.image_shape, **fit}
@@ -244,7 +244,7 @@ def _name_of(place: Path) -> str:
     return next(filter(None, names), "images")
 
 
-def _comments(experiment: Experiment, seen: Survey | None) -> dict[KeyPath, str]:
+def _comments(experiment: Experiment, seen: Sample | None) -> dict[KeyPath, str]:
     """Return what to say of the values in a proposed config."""
     data, info = experiment.config.data, experiment.data
     source: KeyPath = ("data", "source", data.source.type)
@@ -283,7 +283,7 @@ def _layer_comments(rows: Sequence[LayerRow]) -> dict[KeyPath, str]:
     return comments
 
 
-def _seen(seen: Survey) -> str:
+def _seen(seen: Sample) -> str:
     """Return what was seen of pictures."""
     smallest, largest = min(seen.sizes), max(seen.sizes)
     sizes = _sizes(smallest)

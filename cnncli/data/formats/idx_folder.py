@@ -44,11 +44,12 @@ class IdxFolder:
 
     Attributes:
         folder: Where they are.
-        class_names: The name of each class, in the order of the labels from 0.
+        class_names: The name of each class, in the order of the labels from 0; None if
+            their numbers are to be their names.
     """
 
     folder: Path
-    class_names: tuple[str, ...]
+    class_names: tuple[str, ...] | None
 
     def describe(self) -> DataInfo:
         """Read the headers of the four files.
@@ -70,7 +71,7 @@ class IdxFolder:
             source=self,
             place=self.folder,
             train_labels=files["train"].labels,
-            class_names=self.class_names,
+            class_names=self._names(),
             image_shape=(*train_size, 1),
             num_train=num_train,
             num_test=num_test,
@@ -93,12 +94,27 @@ class IdxFolder:
             partial(read_idx, files.labels, dimensions=1),
         )
         _check_counts(files, shape[0], len(labels))
-        check_range(files.labels, labels, len(self.class_names))
+        check_range(files.labels, labels, len(self._names()))
         return Images(
             np.frombuffer(pixels, np.uint8).reshape(*shape, 1),
             np.frombuffer(labels, np.uint8),
             np.arange(len(labels)),
         )
+
+    def _names(self) -> tuple[str, ...]:
+        """Return the names of the classes; the labels themselves if none are given.
+
+        Raises:
+            DataError: The labels can't be read.
+        """
+        if self.class_names is not None:
+            return self.class_names
+        files = find_idx_files(self.folder).values()
+        found = read_all(
+            *(partial(read_idx, pool.labels, dimensions=1) for pool in files)
+        )
+        highest = max(max(labels, default=0) for _, labels in found)
+        return tuple(map(str, range(highest + 1)))
 
 
 def find_idx_files(folder: Path) -> dict[Pool, IdxFiles]:

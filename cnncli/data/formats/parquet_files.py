@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -130,6 +130,36 @@ class ParquetFiles:
         pools, _ = self._find()
         columns = self._read_columns(pools)
         yield from itertools.islice(_pictures(pools["train"][0], columns), count)
+
+    def names(self, pool: Pool) -> tuple[str, ...]:
+        """Return the file and the row of each picture of a pool.
+
+        Raises:
+            DataError: Files are missing or damaged.
+        """
+        pools, _ = self._find()
+        names: list[str] = []
+        for path in pools[pool]:
+            with _opened(path) as opened:
+                rows = range(opened.metadata.num_rows)
+            names += [f"{path.name}: row {row}" for row in rows]
+        return tuple(names)
+
+    def contents(self, pool: Pool) -> Iterator[tuple[str, bytes | bytearray]]:
+        """Read the bytes of each picture of a pool.
+
+        Raises:
+            DataError: Files are missing or damaged, or a row has no picture.
+        """
+        pools, _ = self._find()
+        columns = self._read_columns(pools)
+        for path in pools[pool]:
+            yield from _pictures(path, columns)
+
+    def brought_to(self, image_shape: Shape) -> ParquetFiles:
+        """Return the same pictures, brought to a (height, width, channels)."""
+        asked = self.asked.model_copy(update={"image_shape": image_shape})
+        return replace(self, asked=asked)
 
     def _decode(self, name: str, content: bytes | bytearray, shape: Shape) -> Any:
         """Return the pixels of a picture, not resized unless the config says so."""

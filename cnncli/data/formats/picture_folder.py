@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,11 +83,34 @@ class PictureFolder:
         Raises:
             DataError: The folder holds no pictures, or one can't be read.
         """
-        from cnncli.data.pictures import read_bytes
+        from cnncli.data.pictures import read_content
 
         paths = read_tree(self.path, self.asked.classes).parts["train"].paths
         for path in paths[:: -(-len(paths) // count)]:
-            yield str(path), read_bytes(path)
+            yield str(path), read_content(path)
+
+    def names(self, pool: Pool) -> tuple[str, ...]:
+        """Return the path of each picture of a pool, within the folder."""
+        tree = read_tree(self.path, self.asked.classes)
+        paths = self._files(tree, pool).paths
+        return tuple(str(path.relative_to(self.path)) for path in paths)
+
+    def contents(self, pool: Pool) -> Iterator[tuple[str, bytes | bytearray]]:
+        """Read the file of each picture of a pool.
+
+        Raises:
+            DataError: One can't be read.
+        """
+        from cnncli.data.pictures import read_content
+
+        tree = read_tree(self.path, self.asked.classes)
+        for path in self._files(tree, pool).paths:
+            yield str(path), read_content(path)
+
+    def brought_to(self, image_shape: Shape) -> PictureFolder:
+        """Return the same pictures, brought to a (height, width, channels)."""
+        asked = self.asked.model_copy(update={"image_shape": image_shape})
+        return replace(self, asked=asked)
 
     def _files(self, tree: PictureTree, pool: Pool) -> LabelledFiles:
         """Return the files of a pool; those for validation follow those to train on."""
