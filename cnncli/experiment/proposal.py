@@ -19,11 +19,11 @@ from cnncli.config.schema import (
     Best,
     Csv,
     Data,
-    Divide,
     EarlyStopping,
     FashionMNIST,
     Parquet,
     Split,
+    Standardize,
     Training,
 )
 from cnncli.config.validation import validate
@@ -52,7 +52,7 @@ _ALWAYS: dict[KeyPath, str] = {
     ("name",): "the run folder is runs/<name>",
     ("seed",): "initial weights, order of images, which are drawn for validation",
     ("data", "source", "folder", "fit"): "or pad with black bars, or crop",
-    ("data", "normalization"): "0..255 becomes 0..1; or standardize",
+    ("data", "normalization"): "a mean of 0 and a deviation of 1; or divide, by 255",
     ("training", "optimizer"): "a smaller rate if the loss jumps",
     ("training", "batch_size"): "images in a step",
     ("training", "epochs"): "passes over the training images, at most",
@@ -212,7 +212,7 @@ def _written_out(source: Source, info: DataInfo) -> Source:
 
 def _config(place: Path, source: Source, info: DataInfo) -> dict[str, Any]:
     """Return a config, as in a ``Document``."""
-    data = Data(source=source, normalization=Divide())
+    data = Data(source=source, normalization=Standardize())
     plan = plan_split(data, info)
     if not info.num_validation:
         split = plan.as_split().model_dump(exclude_none=True, exclude_defaults=True)
