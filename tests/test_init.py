@@ -161,6 +161,27 @@ def test_what_was_found_out_is_written_out(cli: Cli) -> None:
     )
 
 
+def test_numbers_are_to_be_named_where_names_may_take_their_place(cli: Cli) -> None:
+    comment = "the labels; write what they mean, in this order"
+    for labels, is_said in (([0, 1], True), ([3, 7], False)):
+        np.savez("x.npz", x=np.zeros((10, 2, 2)), y=np.tile(labels, 5))
+        assert (comment in cli("init", "x.npz").stdout) == is_said
+    for name in "01":
+        Path("data", name).mkdir(parents=True)
+        for number in range(4):
+            Path("data", name, f"{number}.png").write_bytes(picture(2, 2))
+    assert comment not in cli("init", "data").stdout
+
+
+def test_what_is_set_is_not_explained(cli: Cli) -> None:
+    settings = ("training.weights=last", "data.split.method=random")
+    options = [word for setting in settings for word in ("--set", setting)]
+    text = cli("init", "fashion-mnist", *options).stdout
+    assert text.endswith("\n  weights: last\n")
+    assert "    method: random\n" in text
+    assert "  batch_size: 32 # images in a step\n" in text
+
+
 def test_data_that_is_split_keeps_its_split(cli: Cli) -> None:
     make("parts")
     text = cli("init", "data").stdout
@@ -192,7 +213,7 @@ def test_what_can_not_be_seen_is_said_with_set(cli: Cli) -> None:
     text = cli(
         "init", "data.csv", "--set", "data.source.csv.image_shape=[2,2,3]"
     ).stdout
-    assert "      image_shape: [2, 2, 3] #" in text
+    assert "      image_shape: [2, 2, 3]\n" in text
     assert "label:" not in text
     result = cli("init", "data.csv", "--set", "data.source.csv.hight=2", exit_code=2)
     assert result.stderr == (

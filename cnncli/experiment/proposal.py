@@ -21,6 +21,7 @@ from cnncli.config.schema import (
     Data,
     EarlyStopping,
     FashionMNIST,
+    Folder,
     Parquet,
     Split,
     Standardize,
@@ -59,10 +60,8 @@ _ALWAYS: dict[KeyPath, str] = {
     ("training", "early_stopping"): "epochs without a better val_loss to wait",
     ("training", "weights"): "of the epoch with the best val_accuracy; or last",
 }
-_METHODS: dict[str | None, str] = {
-    "head": "the first images train, the next validate; or random, stratified",
-    "stratified": "each class keeps its share; or random, head",
-}
+_STRATIFIED = "each class keeps its share; or random, head"
+_HEAD = "the first images train, the next validate; or random, stratified"
 _SPLIT: dict[KeyPath, str] = {
     ("data", "split", "train"): "of the images that aren't for testing",
     ("data", "split", "validation"): "they tell which epoch is the best",
@@ -115,7 +114,12 @@ def propose(
     source = _written_out(source, info)
     document = override(_document(place, _config(place, source, info)), settings)
     experiment = check_experiment(document, path or place)
-    text = commented_yaml(document.value, _comments(experiment, seen))
+    comments = {
+        key: comment
+        for key, comment in _comments(experiment, seen).items()
+        if not document.place(key).option  # what was set needs no explanation
+    }
+    text = commented_yaml(document.value, comments)
     return Proposal(experiment, info.notes, _head(experiment, path, schema) + text)
 
 
@@ -171,7 +175,7 @@ def _labels_at(place: Path) -> tuple[str, ...]:
     largest = 1
     for files in find_idx_files(place).values():
         _, labels = read_idx(files.labels, dimensions=1)
-        largest = max(largest, *labels)
+        largest = max(largest, max(labels, default=0))
     return tuple(map(str, range(largest + 1)))
 
 
@@ -255,8 +259,10 @@ def _comments(experiment: Experiment, seen: Sample | None) -> dict[KeyPath, str]
         comments[*source, "path"] = "with folders for training, validation and test"
     else:
         comments |= _SPLIT
-        comments["data", "split", "method"] = _METHODS.get(data.split.method, "")
-    if all(name.isdecimal() for name in info.class_names):
+        is_head = data.split.method == "head"
+        comments["data", "split", "method"] = _HEAD if is_head else _STRATIFIED
+    positions = tuple(map(str, range(len(info.class_names))))
+    if info.class_names == positions and not isinstance(data.source, Folder):
         comments[*source, "classes"] = "the labels; write what they mean, in this order"
     return comments
 
