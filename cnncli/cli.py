@@ -19,6 +19,8 @@ from cnncli.commands.data import data
 from cnncli.commands.evaluate import evaluate
 from cnncli.commands.export import export
 from cnncli.commands.feature_maps import feature_maps
+from cnncli.commands.fetch import fetch
+from cnncli.commands.init import init
 from cnncli.commands.inspect import inspect
 from cnncli.commands.plot_model import plot_model
 from cnncli.commands.predict import predict
@@ -86,6 +88,7 @@ def cli(debug: bool) -> None:
       cnncli evaluate runs/fashion-mnist      what it gets right
       cnncli predict runs/fashion-mnist FILE  what is in a picture
       cnncli feature-maps runs/fashion-mnist  what its layers see
+      cnncli init FOLDER -o mine.yaml         a config for your own pictures
     """
 
 
@@ -99,6 +102,8 @@ for command in (
     inspect,
     adopt,
     convolve,
+    init,
+    fetch,
     schema,
     completion,
     export,

@@ -68,6 +68,21 @@ def model(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     return Path(shutil.copy(finished / "model.h5", "model.h5"))
 
 
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the pictures that configs/photos.yaml is for, in photos."""
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("photos")
+    for number in range(10):
+        place = folder / "photos" / f"class {number}"
+        place.mkdir(parents=True)
+        for shade in range(4):
+            colour = (25 * number, 60 * shade, 99)
+            Image.new("RGB", (4, 3), colour).save(place / f"{shade}.png")
+    return folder
+
+
 @pytest.fixture
 def config(tmp_path: Path) -> str:
     """Write the tiny experiment's config into the working folder; return its name."""

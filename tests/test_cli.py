@@ -66,6 +66,8 @@ def test_commands(cli: Cli) -> None:
         "evaluate",
         "export",
         "feature-maps",
+        "fetch",
+        "init",
         "inspect",
         "plot-model",
         "predict",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from cnncli.experiment.shipped import shipped_config
 from cnncli.system.processor import available_threads
 
 SHIPPED = sorted((Path(__file__).parents[1] / "configs").rglob("*"))
+ON_FASHION_MNIST = [path for path in SHIPPED if path.stem != "photos"]
 NETWORK = "model: {layers: [Flatten, Dense: {units: 10, activation: softmax}]}\n"
 
 
@@ -27,10 +29,11 @@ def load(text: str, path: Path) -> Config:
 def test_there_are_shipped_configs() -> None:
     names = {path.name for path in SHIPPED}
     documented = {"as-documented.yaml", "fashion-mnist.yaml"}
-    assert names >= {*documented, "accurate.yaml", "small.yaml", "smoke.yaml"}
+    others = ("accurate", "photos", "small", "smoke")
+    assert names >= {*documented, *(f"{name}.yaml" for name in others)}
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", ON_FASHION_MNIST, ids=lambda path: path.name)
 def test_shipped_config_is_right(path: Path) -> None:
     experiment = load_experiment(path)
     assert path == shipped_config(str(experiment.config.name))
@@ -40,10 +43,30 @@ def test_shipped_config_is_right(path: Path) -> None:
     assert experiment.rows[-1].output_shape == (10,)
 
 
+def test_the_config_for_photographs_takes_any(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(photos)
+    path = shipped_config("photos")
+    experiment = load_experiment(path)
+    assert experiment.config.name == "photos"
+    assert experiment.data.image_shape == (64, 64, 3)
+    # Its head says what to set for another number of classes.
+    for name in ("class 1", "class 2"):
+        shutil.copytree(Path("photos", name), tmp_path / name)
+    setting = f"model.layers.{len(experiment.rows) - 1}.Dense.units"
+    assert f"--set {setting}=CLASSES" in path.read_text()
+    settings = [f"data.source.folder.path={tmp_path}", f"{setting}=2"]
+    assert len(load_experiment(path, settings).data.class_names) == 2
+
+
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
-def test_shipped_config_is_built(path: Path) -> None:
+def test_shipped_config_is_built(
+    path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from cnncli.backend.build import build_model
 
+    monkeypatch.chdir(photos)
     experiment = load_experiment(path)
     model = build_model(experiment.config, experiment.data.image_shape)
     for layer, row in zip(model.layers, experiment.rows, strict=True):
@@ -102,7 +125,10 @@ def test_the_text_s_own_split_differs_in_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
-def test_a_resolved_config_resolves_to_itself(path: Path, tmp_path: Path) -> None:
+def test_a_resolved_config_resolves_to_itself(
+    path: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(photos)
     config = load_experiment(path).config
     assert load(config_to_yaml(config), tmp_path / "config.yaml") == config
     assert config_from_json(config_to_json(config)) == config

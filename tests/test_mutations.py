@@ -61,7 +61,8 @@ def test_the_same_seed_does_the_same_damage() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_damaged_configs(path: Path, cli: Cli) -> None:
+def test_damaged_configs(path: Path, photos: Path, cli: Cli) -> None:
+    Path("photos").symlink_to(photos / "photos")
     text = path.read_text()
     outcomes = set()
     for seed in range(MUTATIONS):

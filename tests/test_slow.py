@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
+
+from cnncli.experiment.load import load_experiment
 
 pytestmark = pytest.mark.slow
 
@@ -77,6 +80,19 @@ def test_two_processes_give_the_same_bytes(tmp_path: Path, config: str) -> None:
     for name in ("model.h5", "history.csv", "predictions.csv", "config.yaml"):
         first, second = (tmp_path / run / name for run in ("first", "second"))
         assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_folder_of_pictures_is_trained_on_as_it_stands(tmp_path: Path) -> None:
+    images = load_experiment(None).data.source.load("test")
+    for number, label in enumerate(images.labels[:600]):
+        folder = tmp_path / "clothes" / f"class {label}"
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = Image.fromarray(images.pixels[number][..., 0])
+        pixels.save(folder / f"{number}.png")
+    cnncli("init", "clothes", "-o", "clothes.yaml", cwd=tmp_path)
+    result = json.loads(cnncli("train", "clothes.yaml", "--json", cwd=tmp_path))
+    # Of the 120 test images 75 to 80 % are right; one class in ten would be by chance.
+    assert result["evaluation"]["accuracy"] >= 0.6
 
 
 def test_start_up_lines_of_tensorflow_stay_off_the_screen(tmp_path: Path) -> None:

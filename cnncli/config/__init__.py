@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Config",
+    "as_said",
     "config_from_json",
     "config_to_json",
     "config_to_yaml",
+    "in_flow_style",
     "with_tuples",
 ]
 
@@ -54,6 +57,43 @@ def config_from_json(text: str) -> Config:
     if config is None:
         raise ValueError(f"{dotted(problems[0].path)}: {problems[0].message}")
     return config
+
+
+def as_said(value: Any) -> Any:
+    """Return a part of a config as it would be written: only what was said of it.
+
+    Returns:
+        As in a ``Document``; a name without arguments alone, two equal sizes as one.
+    """
+    if isinstance(value, Named):
+        arguments = _said_fields(value)
+        return {value.type: arguments} if arguments else value.type
+    if hasattr(value, "model_fields_set"):
+        return _said_fields(value)
+    if isinstance(value, tuple):
+        is_square = len(value) == 2 and value[0] == value[1]
+        if is_square and isinstance(value[0], int):
+            return value[0]
+        return tuple(as_said(item) for item in value)
+    return value
+
+
+def _said_fields(model: BaseModel) -> dict[str, Any]:
+    said = model.model_fields_set - {"type"}
+    return {key: as_said(value) for key, value in model if key in said}
+
+
+def in_flow_style(value: Any) -> str:
+    """Return a plain value as YAML in one line."""
+    text = yaml.dump(
+        value,
+        Dumper=_Dumper,
+        allow_unicode=True,
+        default_flow_style=True,
+        sort_keys=False,
+        width=math.inf,
+    )
+    return text.removesuffix("...\n").rstrip()
 
 
 def _to_plain(value: Any) -> Any:

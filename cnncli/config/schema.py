@@ -29,6 +29,7 @@ from cnncli.config.fields import (
     unique,
 )
 from cnncli.config.layers import AnyLayer, name_layers
+from cnncli.system.caches import cache_folder
 
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"]
 SplitMethod = Literal["head", "random", "stratified"]
@@ -55,8 +56,10 @@ _CLASSES_OR_LABELS = (
 )
 
 
-def _package_folder(path: str) -> str:
-    """Return where Debian puts Fashion-MNIST, if that is meant."""
+def _known_folder(path: str) -> str:
+    """Return where Debian or ``cnncli fetch`` puts Fashion-MNIST, if that is meant."""
+    if path == "fetched":
+        return str(cache_folder("fashion-mnist"))
     return "/usr/share/datasets/fashion-mnist" if path == "debian" else path
 
 
@@ -86,11 +89,12 @@ class FashionMNIST(Located):
     """Fashion-MNIST: 28 x 28 grey images of clothing in ten classes."""
 
     type: Literal["fashion-mnist"] = "fashion-mnist"
-    path: Annotated[Text, AfterValidator(_package_folder)] | None = Field(
+    path: Annotated[Text, AfterValidator(_known_folder)] | None = Field(
         None,
         description="folder with the four full IDX files, plain or gzipped, or "
-        "`debian` for that of Debian's package dataset-fashion-mnist; without it the "
-        "images inside this package: 16,000 to train on, 10,000 to test",
+        "`fetched` for what `cnncli fetch fashion-mnist` has got, or `debian` for that "
+        "of Debian's package dataset-fashion-mnist; without it the images inside this "
+        "package: 16,000 to train on, 10,000 to test",
     )
 
 

@@ -23,6 +23,7 @@ from cnncli.data.pictures import Fit, read_picture
 from cnncli.data.source import MOST_IN_MEMORY
 from cnncli.data.stored import StoredPixels
 from cnncli.errors import DataError, OutputError
+from cnncli.system.caches import cache_folder
 from cnncli.system.files import check_space, new_file
 from cnncli.system.processor import available_threads
 from cnncli.system.tracking import tracked
@@ -144,7 +145,7 @@ class Decoding:
             found = path.stat()
             states.append([str(path), found.st_size, found.st_mtime_ns])
         names = [_digest([folder, decoded_as[2:]]), _digest([decoded_as, states])]
-        return _cache_folder() / f"{'-'.join(names)}.npy"
+        return cache_folder("pictures") / f"{'-'.join(names)}.npy"
 
 
 def _opened(path: Path) -> StoredPixels | None:
@@ -157,10 +158,3 @@ def _opened(path: Path) -> StoredPixels | None:
 
 def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
-
-
-def _cache_folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    # As the specification says, one that isn't absolute doesn't count.
-    root = Path(base) if Path(base).is_absolute() else Path.home() / ".cache"
-    return root / "cnncli" / "pictures"

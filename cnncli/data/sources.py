@@ -14,6 +14,7 @@ from cnncli.data.formats.parquet_files import MAGIC as PARQUET_MAGIC
 from cnncli.data.formats.parquet_files import SUFFIX as PARQUET_SUFFIX
 from cnncli.data.formats.parquet_files import ParquetFiles
 from cnncli.data.formats.picture_folder import PictureFolder
+from cnncli.data.listing import SUFFIXES as PICTURE_SUFFIXES
 from cnncli.data.streams import open_stream, read_up_to
 from cnncli.data.transposed import Transposed
 from cnncli.errors import DataError, OutputError
@@ -107,7 +108,10 @@ def _kind_in(folder: Path) -> type[Files]:
             return Parquet
         if any(name.endswith(CSV_SUFFIXES) for name in names):
             return Csv
-        if any(path.is_dir() for path in folder.iterdir()):
+        if any(
+            path.suffix.lower() in PICTURE_SUFFIXES or path.is_dir()
+            for path in folder.iterdir()
+        ):
             return Folder
     return Idx
 

@@ -16,6 +16,7 @@ from cnncli.config.schema import (
     Best,
     Config,
     Data,
+    FashionMNIST,
     Folder,
     Model,
     ReduceLROnPlateau,
@@ -29,9 +30,11 @@ from cnncli.data.sources import expanded, find_source
 from cnncli.errors import ConfigError, DataError, DataNotFoundError
 from cnncli.experiment.precision import resolved_precision
 from cnncli.experiment.shipped import shipped_config
+from cnncli.system.caches import cache_folder
 from cnncli.system.processor import available_threads
 
 if TYPE_CHECKING:
+    from cnncli.config.document import Document
     from cnncli.data.plan import SplitPlan
     from cnncli.data.source import DataInfo
 
@@ -63,7 +66,20 @@ def load_experiment(path: Path | None, overrides: Sequence[str] = ()) -> Experim
         DataError: The data set's files are missing or have wrong headers.
     """
     path = path or shipped_config("fashion-mnist")
-    document = override(read_document(path), overrides)
+    return check_experiment(override(read_document(path), overrides), path)
+
+
+def check_experiment(document: Document, path: Path) -> Experiment:
+    """Check everything about a config.
+
+    Args:
+        document: The config as read.
+        path: Its file, which names a run that has no name.
+
+    Raises:
+        ConfigError: Anything is wrong with the config; it lists every problem.
+        DataError: The data set's files are missing or have wrong headers.
+    """
     config, problems = validate(Config, document.value)
     problems = attributed(document, problems)
     parts = _parts_of(config) if config else _valid_parts(document.value)
@@ -102,6 +118,10 @@ def _find_data(source: Source) -> DataInfo:
     except DataNotFoundError as error:
         if source.path is None:  # it should be in the package
             raise
+        if source.path == str(cache_folder(FashionMNIST.tag())):
+            raise DataError(
+                f"{error}; get them with: cnncli fetch fashion-mnist"
+            ) from error
         key = f"data.source.{source.type}.path"
         raise DataError(
             f"{error}; {key} says where it is: change that in the config, or with "

@@ -97,6 +97,14 @@ class CsvFile:
         pixels = np.concatenate(blocks).reshape(-1, *layout.shape)
         return Images(pixels, np.frombuffer(numbers, np.uint8), np.arange(len(pixels)))
 
+    def layouts(self) -> list[Layout]:
+        """Return what the columns of each file hold.
+
+        Raises:
+            DataError: Files are missing, or aren't rows of labels and pixels.
+        """
+        return [*self._read_layouts(self._find()).values()]
+
     def _find(self) -> dict[Pool, Path]:
         """Return the file of each pool that there is.
 

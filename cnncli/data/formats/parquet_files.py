@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Iterator
@@ -110,6 +111,25 @@ class ParquetFiles:
         for place, (name, content) in zip(pixels, pictures, strict=True):
             place[:] = self._decode(name, content, shape)
         return Images(pixels, np.frombuffer(numbers, np.uint8), np.arange(len(pixels)))
+
+    def columns(self) -> Columns:
+        """Return which columns hold pictures and labels.
+
+        Raises:
+            DataError: Files are missing, or it isn't clear which columns do.
+        """
+        pools, _ = self._find()
+        return self._read_columns(pools)
+
+    def some_pictures(self, count: int) -> Iterator[tuple[str, bytes | bytearray]]:
+        """Read some pictures to train on, the first: what to call each, and its bytes.
+
+        Raises:
+            DataError: Files are missing, or a row has no picture.
+        """
+        pools, _ = self._find()
+        columns = self._read_columns(pools)
+        yield from itertools.islice(_pictures(pools["train"][0], columns), count)
 
     def names(self, pool: Pool) -> tuple[str, ...]:
         """Return the file and the row of each picture of a pool.

@@ -77,6 +77,18 @@ class PictureFolder:
             np.arange(len(files.paths)),
         )
 
+    def some_pictures(self, count: int) -> Iterator[tuple[str, bytes | bytearray]]:
+        """Read some pictures to train on, of all classes: their names and bytes.
+
+        Raises:
+            DataError: The folder holds no pictures, or one can't be read.
+        """
+        from cnncli.data.pictures import read_content
+
+        paths = read_tree(self.path, self.asked.classes).parts["train"].paths
+        for path in paths[:: -(-len(paths) // count)]:
+            yield str(path), read_content(path)
+
     def names(self, pool: Pool) -> tuple[str, ...]:
         """Return the path of each picture of a pool, within the folder."""
         tree = read_tree(self.path, self.asked.classes)
