@@ -319,7 +319,7 @@ def test_all_images_train_and_none_validates(cli: Cli) -> None:
     dataset("data")
     split = "split: {method: stratified, train: 1.0, validation: 0}"
     Path("all.yaml").write_text(
-        DATA_CONFIG.replace("split: {train: 20, validation: 10}", split)
+        DATA_CONFIG.replace("split: {method: head, train: 20, validation: 10}", split)
     )
     curves = "--set=training.tensorboard=true"
     assert cli("train", "all.yaml", curves, "--dry-run").stdout.endswith(
