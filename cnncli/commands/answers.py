@@ -234,7 +234,7 @@ def answer_layer(
     """Work out a map of a trained model, for a test image or a picture.
 
     Raises:
-        ConfigError: An option is missing, or has no meaning for a model.
+        ConfigError: No layer is named, or an option has no meaning for a model.
         DataError: The image can't be read, or there is no such test image.
         ModelFileError: The model can't be read, or has no such layer or map.
     """
@@ -243,10 +243,10 @@ def answer_layer(
             "--model: kernel, bias, stride and padding are the layer's own; leave out "
             "all but --layer, --map, --test-image and --image"
         )
-    if name is None:
-        raise ConfigError("--model: name the layer with --layer")
     if asked.image is not None and asked.test_image is not None:
         raise ConfigError("--image and --test-image exclude each other")
+    if asked.image is not None and not asked.image.strip():
+        raise ConfigError("--image: is empty; name a picture")
 
     from cnncli.commands.started import backend_started
     from cnncli.explain.by_hand import check_layer, map_by_hand
@@ -295,7 +295,8 @@ def _image(asked: ExerciseOptions, planned: Plan) -> Array:
 
 def _test_image(number: int, count: int) -> int:
     if number >= count:
+        there = f"are {count:,} test images, 0 to {count - 1}"
         raise DataError(
-            f"--test-image {number}: there are {count:,} test images, 0 to {count - 1}"
+            f"--test-image {number}: there {there if count > 1 else 'is 1, 0'}"
         )
     return number

@@ -107,6 +107,11 @@ def walk(exercise: Exercise) -> Iterator[str]:
     yield f"result {result.shape}"
     yield ""
     yield from _indented(matrix_lines(result))
+    if exercise.pooled is not None:
+        yield ""
+        yield f"pooled {exercise.pooled.shape}"
+        yield ""
+        yield from _indented(matrix_lines(exercise.pooled))
 
 
 def formulas(exercise: Exercise) -> Iterator[str]:
@@ -122,7 +127,7 @@ def formulas(exercise: Exercise) -> Iterator[str]:
     same = (f_h - 1) / 2
     kept = f"{number(same)}, the zeros on each side that keep the size at stride 1"
     if f_h % 2 == 0:
-        kept = f"{number(same)}: an even size keeps no size"
+        kept = f"{number(same)}: an even size can't keep the size"
     yield f"same    p = (f - 1) / 2 = ({f_h} - 1) / 2 = {kept}"
     yield (
         "weights (f_w f_h c_in + 1) c_out = "
