@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 from pathlib import Path
@@ -55,10 +54,6 @@ result (2, 2)
 """
 
 
-def num_frames(content: bytes) -> int:
-    return int(getattr(Image.open(io.BytesIO(content)), "n_frames", 0))
-
-
 def test_the_example(cli: Cli) -> None:
     text = cli("convolve").stdout
     assert text.startswith(EXAMPLE)
@@ -107,6 +102,16 @@ def test_a_bias_a_padding_and_a_pooling(cli: Cli) -> None:
     assert cli("convolve", "--padding", "00000001").stdout == (
         cli("convolve", "--padding", "1").stdout
     )
+
+
+def test_none_of_two_files_is_written_if_one_cannot_be(cli: Cli) -> None:
+    Path("folder.gif").mkdir()
+    options = ("-o", "a.png", "--animate", "folder.gif", "--arrays", "a.npz")
+    result = cli("convolve", *options, "--overwrite", exit_code=5)
+    assert result.stderr == (
+        "error: folder.gif: can't write the file: Is a directory\n"
+    )
+    assert [path.name for path in Path().iterdir()] == ["folder.gif"]
 
 
 def test_three_layers_of_a_random_image(cli: Cli) -> None:
@@ -160,29 +165,11 @@ def test_named_kernels(name: str) -> None:
 
 
 def test_pictures(cli: Cli) -> None:
-    cli("convolve", "-o", "a.svg", "--animate", "a.gif")
+    cli("convolve", "-o", "a.svg")
     assert Path("a.svg").read_text().startswith("<?xml")
     content = Path("a.svg").read_bytes()
     cli("convolve", "-o", "a.svg")  # the same bytes, or it would be refused
     assert Path("a.svg").read_bytes() == content
-    assert num_frames(Path("a.gif").read_bytes()) == 4
-
-
-def test_an_animation_of_many_windows_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    from contextlib import nullcontext
-
-    from cnncli.lesson.arithmetic import cross_correlate
-    from cnncli.plots import animation
-
-    rng = np.random.default_rng(1)
-    image, kernel = rng.normal(size=(40, 40)), rng.normal(size=(3, 3))
-    monkeypatch.setattr(animation, "_MOST_FRAMES", 8)
-    result = cross_correlate(image, kernel)
-    whole = animation.animate_convolution(image, kernel, result, 1, nullcontext)
-    assert num_frames(whole) == 8
-    monkeypatch.setattr(animation, "_MOST_BYTES", len(whole) // 2)
-    small = animation.animate_convolution(image, kernel, result, 1, nullcontext)
-    assert len(small) <= len(whole) // 2
 
 
 def test_no_tensorflow_and_for_wrong_input_no_numpy() -> None:

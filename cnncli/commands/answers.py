@@ -90,20 +90,19 @@ class ExerciseAnswer:
 
     def picture(self, picture_format: str) -> bytes:
         """Draw image, kernels and maps side by side."""
-        from cnncli.plots.convolution import Panel, plot_convolution
+        from cnncli.plots.convolution import grey_panel, plot_convolution, signed_panel
 
-        maps = self.exercise.maps
-        several = len(maps) > 1
-        panels = [Panel("image", self.exercise.image)]
+        exercise = self.exercise
+        several = len(exercise.maps) > 1
+        panels = [grey_panel("image", exercise.image)]
         if not several:
-            panels.append(Panel("kernel", self.exercise.used[0]))
+            panels.append(signed_panel(self._kernel_name(), exercise.used[0]))
         panels += [
-            Panel(f"map {number}" if several else "result", found)
-            for number, found in enumerate(maps, 1)
+            signed_panel(f"map {number}" if several else "result", found)
+            for number, found in enumerate(exercise.maps, 1)
         ]
-        pooled = self.exercise.pooled
-        if pooled is not None:
-            panels.append(Panel("pooled", pooled))
+        if exercise.pooled is not None:
+            panels.append(signed_panel("pooled", exercise.pooled))
         return plot_convolution(
             panels, title=self._name(), picture_format=picture_format
         )
@@ -111,24 +110,32 @@ class ExerciseAnswer:
     def animation(self, shown: Shown) -> bytes:
         """Draw the way of its only kernel, as GIF."""
         from cnncli.lesson.arithmetic import pad
-        from cnncli.plots.animation import animate_convolution
+        from cnncli.lesson.walk import sums_of
+        from cnncli.plots.animation import Slide, animate_convolution
 
         exercise = self.exercise
-        (kernel,), (padding,), (result,) = (
-            exercise.used,
-            exercise.paddings,
-            exercise.maps,
+        (kernel,), (padding,) = exercise.used, exercise.paddings
+        slide = Slide(
+            pad(exercise.image, padding),
+            kernel,
+            self._kernel_name(),
+            sums_of(exercise),
+            exercise.bias,
+            exercise.stride,
         )
-        image = pad(exercise.image, padding)
-        return animate_convolution(image, kernel, result, exercise.stride, shown)
+        return animate_convolution(slide, shown)
+
+    def _kernel_name(self) -> str:
+        return "kernel, turned round" if self.exercise.flipped else "kernel"
 
     def _name(self) -> str:
         what = "Convolution" if self.exercise.flipped else "Cross-correlation"
         height, width = self.exercise.kernels[0].shape
         paddings = ", ".join(map(str, self.exercise.paddings))
+        bias = f", bias {self.exercise.bias:.6g}" if self.exercise.bias else ""
         return (
             f"{what}, {height}x{width} kernel, stride {self.exercise.stride}, padding "
-            f"{paddings}"
+            f"{paddings}{bias}"
         )
 
 
@@ -172,20 +179,21 @@ class LayerAnswer:
 
     def picture(self, picture_format: str) -> bytes:
         """Draw what the layer gets, the kernel, and the two maps side by side."""
-        from cnncli.plots.convolution import Panel, plot_convolution
+        from cnncli.plots.convolution import grey_panel, plot_convolution, signed_panel
 
         found = self.found
         channels = found.kernel.shape[2]
-        part = f" 0 of {channels}" if channels > 1 else ""
+        part = f", the first of {channels}" if channels > 1 else ""
+        total = f"sum over all {channels}" if channels > 1 else "sum"
         panels = [
-            Panel(f"input{part}", found.given[..., 0]),
-            Panel(f"kernel{part}", found.kernel[..., 0]),
-            Panel(f"by hand, {found.activation}", found.result),
-            Panel("network", found.expected),
+            grey_panel(f"input{part}", found.given[..., 0]),
+            signed_panel(f"kernel{part}", found.kernel[..., 0]),
+            signed_panel(f"by hand: {total} + bias, {found.activation}", found.result),
+            signed_panel("by the network", found.expected),
         ]
         title = (
-            f"{found.layer}, map {found.index}: by hand and by the network, "
-            f"{found.largest_difference:.1g} apart at most"
+            f"Map {found.index} of {found.layer}, bias {found.bias:.3g}: by hand and "
+            f"by the network, at most {found.largest_difference:.2g} apart"
         )
         return plot_convolution(panels, title=title, picture_format=picture_format)
 

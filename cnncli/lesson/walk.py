@@ -87,7 +87,7 @@ def walk(exercise: Exercise) -> Iterator[str]:
     """
     (kernel,), (padding,) = exercise.used, exercise.paddings
     given = pad(exercise.image, padding)
-    result = _without_rounding(exercise)
+    result = sums_of(exercise) + exercise.bias
     around = f", zeros around it: {padding}" if padding else ""
     turned = ", turned round" if exercise.flipped else ""
     yield f"image {exercise.image.shape}{around}; kernel {kernel.shape}{turned}"
@@ -135,11 +135,14 @@ def formulas(exercise: Exercise) -> Iterator[str]:
     )
 
 
-def _without_rounding(exercise: Exercise) -> Array:
-    """Return the map of an exercise, with zeros for sums that are but rounding."""
+def sums_of(exercise: Exercise) -> Array:
+    """Return the map of one convolution without its bias.
+
+    Sums that are but rounding are zero.
+    """
     (kernel,), (sums,) = exercise.used, replace(exercise, bias=0.0).maps
     largest = np.abs(exercise.image).max() * np.abs(kernel).max()
-    return np.where(np.abs(sums) < 1e-15 * largest, 0.0, sums) + exercise.bias
+    return np.where(np.abs(sums) < 1e-15 * largest, 0.0, sums)
 
 
 def _step(window: Array, kernel: Array, bias: float, total: float) -> list[str]:
