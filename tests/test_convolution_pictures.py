@@ -65,7 +65,8 @@ def colours(axes: Axes) -> tuple[str, float, float]:
 def slide(image: np.ndarray, kernel: list[list[int]]) -> animation.Slide:
     """Return a kernel's way over an image."""
     sums = cross_correlate(image, kernel)
-    return animation.Slide(image, np.array(kernel, float), "kernel", sums, 0.0, 1)
+    weights = np.array(kernel, float)
+    return animation.Slide("image", image, "kernel", weights, sums, 0.0, 1)
 
 
 def test_a_bias_and_a_turned_kernel_are_said(cli: Cli, figures: list[Figure]) -> None:
@@ -92,6 +93,12 @@ def test_without_a_bias_it_is_not_spoken_of(cli: Cli, figures: list[Figure]) -> 
     assert [headings(frame)[-1] for frame in figures[1:]] == [
         "sum -2", "sum 2", "sum 5", "sum 3"
     ]  # fmt: skip
+
+
+def test_the_zeros_around_an_image_are_said(cli: Cli, figures: list[Figure]) -> None:
+    cli("convolve", "--padding", "1", "--stride", "2", "--animate", "a.gif")
+    assert headings(figures[0])[0] == "image, padding 1"
+    assert notes(figures[0])[0] == "5 x 5"
 
 
 def test_a_sum_that_is_but_rounding_is_zero(cli: Cli, figures: list[Figure]) -> None:

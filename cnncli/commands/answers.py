@@ -115,10 +115,12 @@ class ExerciseAnswer:
 
         exercise = self.exercise
         (kernel,), (padding,) = exercise.used, exercise.paddings
+        around = f", padding {padding}" if padding else ""
         slide = Slide(
+            f"image{around}",
             pad(exercise.image, padding),
-            kernel,
             self._kernel_name(),
+            kernel,
             sums_of(exercise),
             exercise.bias,
             exercise.stride,

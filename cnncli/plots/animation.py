@@ -55,17 +55,19 @@ class Slide:
     """A kernel's way over an image.
 
     Attributes:
+        image_name: What to call the image; any text.
         image: (height, width), with the zeros around it.
+        kernel_name: What to call the kernel; any text.
         kernel: As it lies on the windows, (kernel_height, kernel_width).
-        kernel_name: What to call it; any text.
         sums: The sum of each window's products, (rows, columns).
         bias: Is added to each sum.
         stride: Step from one window to the next.
     """
 
+    image_name: str
     image: Array
-    kernel: Array
     kernel_name: str
+    kernel: Array
     sums: Array
     bias: float
     stride: int
@@ -95,7 +97,7 @@ class Slide:
         if self.bias:
             heading += f" + bias {self.bias:.4g} = {result[self.place(window)] + 0:.4g}"
         return (
-            grey_panel("image", self.image),
+            grey_panel(self.image_name, self.image),
             signed_panel(self.kernel_name, self.kernel),
             signed_panel("window x kernel", under * self.kernel, largest),
             replace(signed_panel(heading, result), values=so_far.reshape(result.shape)),
