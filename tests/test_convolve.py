@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 from pathlib import Path
@@ -55,10 +54,6 @@ result (2, 2)
 """
 
 
-def num_frames(content: bytes) -> int:
-    return int(getattr(Image.open(io.BytesIO(content)), "n_frames", 0))
-
-
 def test_the_example(cli: Cli) -> None:
     text = cli("convolve").stdout
     assert text.startswith(EXAMPLE)
@@ -101,6 +96,22 @@ def test_a_bias_a_padding_and_a_pooling(cli: Cli) -> None:
     assert "image (3, 3), 1 zeros around it" not in walked
     assert "image (3, 3), zeros around it: 1; kernel (2, 2)" in walked
     assert "sum 0 + 0 + 0 - 1 + 0.5 = -0.5" in walked
+    assert cli("convolve", *options, "--steps").stdout == (
+        f"{walked}\npooled (1, 1)\n\n  3.5\n"
+    )
+    assert cli("convolve", "--padding", "00000001").stdout == (
+        cli("convolve", "--padding", "1").stdout
+    )
+
+
+def test_none_of_two_files_is_written_if_one_cannot_be(cli: Cli) -> None:
+    Path("folder.gif").mkdir()
+    options = ("-o", "a.png", "--animate", "folder.gif", "--arrays", "a.npz")
+    result = cli("convolve", *options, "--overwrite", exit_code=5)
+    assert result.stderr == (
+        "error: folder.gif: can't write the file: Is a directory\n"
+    )
+    assert [path.name for path in Path().iterdir()] == ["folder.gif"]
 
 
 def test_three_layers_of_a_random_image(cli: Cli) -> None:
@@ -154,29 +165,11 @@ def test_named_kernels(name: str) -> None:
 
 
 def test_pictures(cli: Cli) -> None:
-    cli("convolve", "-o", "a.svg", "--animate", "a.gif")
+    cli("convolve", "-o", "a.svg")
     assert Path("a.svg").read_text().startswith("<?xml")
     content = Path("a.svg").read_bytes()
     cli("convolve", "-o", "a.svg")  # the same bytes, or it would be refused
     assert Path("a.svg").read_bytes() == content
-    assert num_frames(Path("a.gif").read_bytes()) == 4
-
-
-def test_an_animation_of_many_windows_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    from contextlib import nullcontext
-
-    from cnncli.lesson.arithmetic import cross_correlate
-    from cnncli.plots import animation
-
-    rng = np.random.default_rng(1)
-    image, kernel = rng.normal(size=(40, 40)), rng.normal(size=(3, 3))
-    monkeypatch.setattr(animation, "_MOST_FRAMES", 8)
-    result = cross_correlate(image, kernel)
-    whole = animation.animate_convolution(image, kernel, result, 1, nullcontext)
-    assert num_frames(whole) == 8
-    monkeypatch.setattr(animation, "_MOST_BYTES", len(whole) // 2)
-    small = animation.animate_convolution(image, kernel, result, 1, nullcontext)
-    assert len(small) <= len(whole) // 2
 
 
 def test_no_tensorflow_and_for_wrong_input_no_numpy() -> None:
@@ -196,7 +189,7 @@ def test_no_tensorflow_and_for_wrong_input_no_numpy() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--image", "1,2;3"], "--image: row 1 has 1 numbers, but row 0 has 2"),
+        (["--image", "1,2;3"], "--image: row 1 has 1 number, but row 0 has 2"),
         (
             ["--image", "1,nan"],
             "--image: 'nan' in row 0, column 1 is not a number from -1e+100 to 1e+100; "
@@ -225,8 +218,8 @@ def test_no_tensorflow_and_for_wrong_input_no_numpy() -> None:
         (["--stride", "0"], "--stride: must be at least 1, got 0"),
         (
             ["--padding", "same"],
-            "--padding: a kernel of even size 2 keeps no size: p = (2 - 1) / 2 is no "
-            "whole number; take an odd size, or say how many zeros",
+            "--padding: a kernel of even size 2 can't keep the size: p = (2 - 1) / 2 "
+            "is no whole number; take an odd size, or say how many zeros",
         ),
         (
             ["--kernel", "1,2,3", "--padding", "same"],
@@ -237,6 +230,10 @@ def test_no_tensorflow_and_for_wrong_input_no_numpy() -> None:
             ["--padding", "-1"],
             "--padding: must be a whole number of zeros, same or valid, got '-1'",
         ),
+        (["--padding", "1000000"], "--padding: at most 99,999, got '1000000'"),
+        (["--layers", "0,100000"], "--layers: at most 99,999, got '100000'"),
+        (["--pool", "max:100000"], "--pool: at most 99,999, got '100000'"),
+        (["--padding", "9" * 5000], f"--padding: at most 99,999, got '{'9' * 56}..."),
         (
             ["--pool", "min:2"],
             "--pool: must be max:F or average:F:S, got 'min:2'",
@@ -276,7 +273,15 @@ def test_no_tensorflow_and_for_wrong_input_no_numpy() -> None:
         ),
         (["--layer", "cv1"], "--layer and --map are of a --model"),
         (["--model", "x", "--steps"], "--model: leave out --steps and --animate"),
-        (["--model", "x"], "--model: name the layer with --layer"),
+        (["--steps", "--json"], "--steps and --json exclude each other"),
+        (
+            ["--image", ""],
+            "--image: is empty; write rows like 1,-1,0;2,4,-1, or name a picture",
+        ),
+        (
+            ["--model", "x", "--layer", "a", "--image", " "],
+            "--image: is empty; name a picture",
+        ),
         (
             ["--model", "x", "--layer", "a", "--bias", "1"],
             "--model: kernel, bias, stride and padding are the layer's own; leave out "
@@ -294,6 +299,7 @@ def test_wrong_input(cli: Cli, options: list[str], message: str) -> None:
     [
         (["--arrays", "a.png"], "'--arrays': 'a.png' must end in .npz"),
         (["-o", ".png"], "'-o' / '--out': '.png' must end in .png, .svg or .pdf"),
+        (["-o", ""], "'-o' / '--out': '' must end in .png, .svg or .pdf"),
         (["-o", "a.jpg"], "'-o' / '--out': 'a.jpg' must end in .png, .svg or .pdf"),
         (["--animate", "a.png"], "'--animate': 'a.png' must end in .gif"),
     ],
@@ -336,7 +342,11 @@ def test_a_trained_map_by_hand(cli: Cli, padding: str, strides: int) -> None:
         "activation: tanh}\n"
         f"    - Conv2D: {{name: b, filters: 2, kernel_size: 5, {how}, "
         "activation: gelu, use_bias: false}\n"
-        "    - Conv2D: {name: c, filters: 2, kernel_size: 3, dilation_rate: 2}\n"
+        "    - Conv2D: {name: c, filters: 2, kernel_size: 2, dilation_rate: 2, "
+        "padding: same}\n"
+        "    - Conv2D: {name: d, filters: 2, kernel_size: 1, groups: 2}\n"
+        "    - Conv2D: {name: e, filters: 1, kernel_size: 1, strides: [2, 1]}\n"
+        "    - Conv2D: {name: f, filters: 1, kernel_size: 1}\n"
         "    - Flatten\n"
         "    - Dense: {units: 10, activation: softmax}\n"
         "training: {epochs: 1, threads: 2}\n"
@@ -356,17 +366,25 @@ def test_a_trained_map_by_hand(cli: Cli, padding: str, strides: int) -> None:
         )
     Image.new("RGB", (28, 28), "red").save("red.png")
     cli("convolve", "--model", "run", "--layer", "a", "--image", "red.png")
-    result = cli("convolve", "--model", "run", "--layer", "c", exit_code=4)
-    assert result.stderr == (
-        "error: run/model.h5: --layer c: not a convolution that can be done by hand; "
-        "these are: a, b\n"
-    )
-    result = cli(
-        "convolve", "--model", "run", "--layer", "a", "--map", "3", exit_code=4
-    )
-    assert result.stderr == (
-        "error: run/model.h5: --map 3: layer 'a' has 3 maps, 0 to 2\n"
-    )
+    these = "these can be done by hand: a, b, f"
+    result = cli("convolve", "--model", "run", exit_code=2)
+    assert result.stderr == f"--model: name a layer with --layer; {these}\n"
+    for layer, obstacle in {
+        "aa": f"is no layer of the network; {these}; did you mean 'a'?",
+        "c": f"its kernels have gaps, dilation_rate [2, 2]; {these}",
+        "d": f"each kernel sees one of 2 groups of channels only; {these}",
+        "e": f"it has one stride down and another across, [2, 1]; {these}",
+        "flatten": f"is a Flatten, not a Conv2D; {these}",
+    }.items():
+        result = cli("convolve", "--model", "run", "--layer", layer, exit_code=4)
+        where = f"error: run/model.h5: --layer {layer!r}"
+        assert result.stderr == f"{where}: {obstacle}\n"
+    for layer, maps in {"a": "3 maps, 0 to 2", "f": "1 map, 0"}.items():
+        options = ("--model", "run", "--layer", layer, "--map", "3")
+        result = cli("convolve", *options, exit_code=4)
+        assert result.stderr == (
+            f"error: run/model.h5: --map 3: layer {layer!r} has {maps}\n"
+        )
 
 
 def test_the_bar_is_for_terminals(cli: Cli) -> None:

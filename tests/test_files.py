@@ -160,6 +160,41 @@ def test_of_new_files_none_is_written_if_one_may_not_be(tmp_path: Path) -> None:
     assert not first.exists()
 
 
+@pytest.mark.parametrize("obstacle", ["file", "folder"])
+def test_of_new_files_none_is_written_if_one_cannot_be(
+    tmp_path: Path, obstacle: str
+) -> None:
+    """Neither a new file nor what is in place of an old one, whichever comes first."""
+    first, last = tmp_path / "a.txt", tmp_path / "z.txt"
+    last.write_text("old")
+    blocked = tmp_path / "b" / "c.txt"
+    reason = "File exists" if obstacle == "file" else "Is a directory"
+    if obstacle == "file":
+        blocked.parent.write_text("")
+    else:
+        blocked.mkdir(parents=True)
+    before = sorted(os.walk(tmp_path))
+    with pytest.raises(OutputError) as caught:
+        write_new_files({first: "1", blocked: "2", last: "3"}, overwrite=True)
+    assert str(caught.value) == f"{blocked}: can't write the file: {reason}"
+    assert sorted(os.walk(tmp_path)) == before
+    assert last.read_text() == "old"
+
+
+def test_of_new_files_none_is_written_if_the_disk_is_full(tmp_path: Path) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+    contents = {tmp_path / name: name for name in ("a.txt", "b.txt")}
+    with (
+        mock.patch("os.fsync", side_effect=[None, full]),
+        pytest.raises(OutputError) as caught,
+    ):
+        write_new_files(contents)
+    assert str(caught.value) == (
+        f"{tmp_path / 'b.txt'}: can't write the file: No space left on device"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_only_regular_files_are_opened_and_none_is_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "a.bin"
     path.write_bytes(b"content")
@@ -184,6 +219,7 @@ def test_nothing_else_in_the_package_opens_files_for_writing() -> None:
     }
     assert found == {
         ("files.py", '"xb"'),  # the one way
+        ("decoding.py", '"xb"'),  # bit by bit, what ``replacing`` gives it
         ("arrays.py", '"w"'),  # an archive, into memory
         ("litert.py", '"a"'),  # the same
         ("cli.py", '"w"'),  # the traceback of a bug, to the temporary folder

@@ -144,7 +144,7 @@ def test_padding() -> None:
     [
         (
             lambda: same_padding(2),
-            "a kernel of even size 2 keeps no size: p = (2 - 1) / 2 is no whole "
+            "a kernel of even size 2 can't keep the size: p = (2 - 1) / 2 is no whole "
             "number; take an odd size, or say how many zeros",
         ),
         (

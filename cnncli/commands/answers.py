@@ -90,20 +90,19 @@ class ExerciseAnswer:
 
     def picture(self, picture_format: str) -> bytes:
         """Draw image, kernels and maps side by side."""
-        from cnncli.plots.convolution import Panel, plot_convolution
+        from cnncli.plots.convolution import grey_panel, plot_convolution, signed_panel
 
-        maps = self.exercise.maps
-        several = len(maps) > 1
-        panels = [Panel("image", self.exercise.image)]
+        exercise = self.exercise
+        several = len(exercise.maps) > 1
+        panels = [grey_panel("image", exercise.image)]
         if not several:
-            panels.append(Panel("kernel", self.exercise.used[0]))
+            panels.append(signed_panel(self._kernel_name(), exercise.used[0]))
         panels += [
-            Panel(f"map {number}" if several else "result", found)
-            for number, found in enumerate(maps, 1)
+            signed_panel(f"map {number}" if several else "result", found)
+            for number, found in enumerate(exercise.maps, 1)
         ]
-        pooled = self.exercise.pooled
-        if pooled is not None:
-            panels.append(Panel("pooled", pooled))
+        if exercise.pooled is not None:
+            panels.append(signed_panel("pooled", exercise.pooled))
         return plot_convolution(
             panels, title=self._name(), picture_format=picture_format
         )
@@ -111,24 +110,34 @@ class ExerciseAnswer:
     def animation(self, shown: Shown) -> bytes:
         """Draw the way of its only kernel, as GIF."""
         from cnncli.lesson.arithmetic import pad
-        from cnncli.plots.animation import animate_convolution
+        from cnncli.lesson.walk import sums_of
+        from cnncli.plots.animation import Slide, animate_convolution
 
         exercise = self.exercise
-        (kernel,), (padding,), (result,) = (
-            exercise.used,
-            exercise.paddings,
-            exercise.maps,
+        (kernel,), (padding,) = exercise.used, exercise.paddings
+        around = f", padding {padding}" if padding else ""
+        slide = Slide(
+            f"image{around}",
+            pad(exercise.image, padding),
+            self._kernel_name(),
+            kernel,
+            sums_of(exercise),
+            exercise.bias,
+            exercise.stride,
         )
-        image = pad(exercise.image, padding)
-        return animate_convolution(image, kernel, result, exercise.stride, shown)
+        return animate_convolution(slide, shown)
+
+    def _kernel_name(self) -> str:
+        return "kernel, turned round" if self.exercise.flipped else "kernel"
 
     def _name(self) -> str:
         what = "Convolution" if self.exercise.flipped else "Cross-correlation"
         height, width = self.exercise.kernels[0].shape
         paddings = ", ".join(map(str, self.exercise.paddings))
+        bias = f", bias {self.exercise.bias:.6g}" if self.exercise.bias else ""
         return (
             f"{what}, {height}x{width} kernel, stride {self.exercise.stride}, padding "
-            f"{paddings}"
+            f"{paddings}{bias}"
         )
 
 
@@ -172,20 +181,21 @@ class LayerAnswer:
 
     def picture(self, picture_format: str) -> bytes:
         """Draw what the layer gets, the kernel, and the two maps side by side."""
-        from cnncli.plots.convolution import Panel, plot_convolution
+        from cnncli.plots.convolution import grey_panel, plot_convolution, signed_panel
 
         found = self.found
         channels = found.kernel.shape[2]
-        part = f" 0 of {channels}" if channels > 1 else ""
+        part = f", the first of {channels}" if channels > 1 else ""
+        total = f"sum over all {channels}" if channels > 1 else "sum"
         panels = [
-            Panel(f"input{part}", found.given[..., 0]),
-            Panel(f"kernel{part}", found.kernel[..., 0]),
-            Panel(f"by hand, {found.activation}", found.result),
-            Panel("network", found.expected),
+            grey_panel(f"input{part}", found.given[..., 0]),
+            signed_panel(f"kernel{part}", found.kernel[..., 0]),
+            signed_panel(f"by hand: {total} + bias, {found.activation}", found.result),
+            signed_panel("by the network", found.expected),
         ]
         title = (
-            f"{found.layer}, map {found.index}: by hand and by the network, "
-            f"{found.largest_difference:.1g} apart at most"
+            f"Map {found.index} of {found.layer}, bias {found.bias:.3g}: by hand and "
+            f"by the network, at most {found.largest_difference:.2g} apart"
         )
         return plot_convolution(panels, title=title, picture_format=picture_format)
 
@@ -234,7 +244,7 @@ def answer_layer(
     """Work out a map of a trained model, for a test image or a picture.
 
     Raises:
-        ConfigError: An option is missing, or has no meaning for a model.
+        ConfigError: No layer is named, or an option has no meaning for a model.
         DataError: The image can't be read, or there is no such test image.
         ModelFileError: The model can't be read, or has no such layer or map.
     """
@@ -243,10 +253,10 @@ def answer_layer(
             "--model: kernel, bias, stride and padding are the layer's own; leave out "
             "all but --layer, --map, --test-image and --image"
         )
-    if name is None:
-        raise ConfigError("--model: name the layer with --layer")
     if asked.image is not None and asked.test_image is not None:
         raise ConfigError("--image and --test-image exclude each other")
+    if asked.image is not None and not asked.image.strip():
+        raise ConfigError("--image: is empty; name a picture")
 
     from cnncli.commands.started import backend_started
     from cnncli.explain.by_hand import check_layer, map_by_hand
@@ -295,7 +305,8 @@ def _image(asked: ExerciseOptions, planned: Plan) -> Array:
 
 def _test_image(number: int, count: int) -> int:
     if number >= count:
+        there = f"are {count:,} test images, 0 to {count - 1}"
         raise DataError(
-            f"--test-image {number}: there are {count:,} test images, 0 to {count - 1}"
+            f"--test-image {number}: there {there if count > 1 else 'is 1, 0'}"
         )
     return number

@@ -175,6 +175,8 @@ def convolve(
         flip,
         pool,
     )
+    if steps and as_json:
+        raise ConfigError("--steps and --json exclude each other")
     answer: Answer
     if model is not None:
         if animate or steps:

@@ -95,7 +95,8 @@ class FilePath(click.Path):
         if path.suffix.lower() not in self.suffixes or not path.stem:
             *first, last = self.suffixes
             allowed = f"{', '.join(first)} or {last}" if first else last
-            self.fail(f"{str(path)!r} must end in {allowed}", *where)
+            # Not the path, which is "." where the value is empty.
+            self.fail(f"{str(value)!r} must end in {allowed}", *where)
         return path
 
 

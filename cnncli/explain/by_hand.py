@@ -9,12 +9,14 @@ import numpy as np
 
 from cnncli.architecture.windows import same_margins
 from cnncli.config.layers import Conv2D
-from cnncli.errors import ModelFileError
+from cnncli.config.problems import quoted, suggestion
+from cnncli.errors import ConfigError, ModelFileError
 from cnncli.explain.activations import layer_activations
 from cnncli.lesson.arithmetic import cross_correlate
 
 if TYPE_CHECKING:
     from cnncli.backend.interface import Network
+    from cnncli.config.layers import Layer
     from cnncli.lesson.arithmetic import Array
     from cnncli.modelfile.file import ModelFile
 
@@ -66,39 +68,51 @@ class ByHand:
         }
 
 
-def check_layer(saved: ModelFile, name: str, index: int) -> Conv2D:
+def check_layer(saved: ModelFile, name: str | None, index: int) -> Conv2D:
     """Return a layer that can be worked out by hand.
 
     Args:
         saved: A trained model.
-        name: The layer's name.
+        name: The layer's name, if it was given.
         index: Which of its maps, from 0.
 
     Raises:
+        ConfigError: No layer was named.
         ModelFileError: There is no such layer or map, or it does more than slide
             kernels over all channels.
     """
     layers = {str(layer.name): layer for layer in saved.config.model.layers}
-    plain = [
-        key
-        for key, layer in layers.items()
-        if isinstance(layer, Conv2D)
-        and layer.groups == 1
-        and layer.dilation_rate == (1, 1)
-        and layer.strides[0] == layer.strides[1]
-    ]
+    plain = [key for key, layer in layers.items() if _obstacle(layer) is None]
+    these = f"these can be done by hand: {', '.join(plain) or 'none'}"
+    if name is None:
+        raise ConfigError(f"--model: name a layer with --layer; {these}")
     layer = layers.get(name)
-    if not isinstance(layer, Conv2D) or name not in plain:
+    obstacle = "is no layer of the network" if layer is None else _obstacle(layer)
+    if not isinstance(layer, Conv2D) or obstacle is not None:
         raise ModelFileError(
-            f"{saved.path}: --layer {name}: not a convolution that can be done by "
-            f"hand; these are: {', '.join(plain) or 'none'}"
+            f"{saved.path}: --layer {quoted(name)}: {obstacle}; "
+            f"{these}{suggestion(name, plain)}"
         )
     if index >= layer.filters:
+        last = layer.filters - 1
+        maps = f"{layer.filters} maps, 0 to {last}" if last else "1 map, 0"
         raise ModelFileError(
-            f"{saved.path}: --map {index}: layer {name!r} has {layer.filters} maps, 0 "
-            f"to {layer.filters - 1}"
+            f"{saved.path}: --map {index}: layer {quoted(name)} has {maps}"
         )
     return layer
+
+
+def _obstacle(layer: Layer) -> str | None:
+    """Return why a layer can't be worked out by hand, if it can't."""
+    if not isinstance(layer, Conv2D):
+        return f"is a {layer.tag()}, not a Conv2D"
+    if layer.groups > 1:
+        return f"each kernel sees one of {layer.groups} groups of channels only"
+    if layer.dilation_rate != (1, 1):
+        return f"its kernels have gaps, dilation_rate {[*layer.dilation_rate]}"
+    if layer.strides[0] != layer.strides[1]:
+        return f"it has one stride down and another across, {[*layer.strides]}"
+    return None
 
 
 def map_by_hand(

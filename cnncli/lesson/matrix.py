@@ -32,9 +32,8 @@ def parse_matrix(text: str) -> Matrix:
     )
     for index, row in enumerate(rows):
         if len(row) != len(rows[0]):
-            raise ValueError(
-                f"row {index} has {len(row)} numbers, but row 0 has {len(rows[0])}"
-            )
+            numbers = "1 number" if len(row) == 1 else f"{len(row)} numbers"
+            raise ValueError(f"row {index} has {numbers}, but row 0 has {len(rows[0])}")
     if len(rows) * len(rows[0]) > _MOST_VALUES:
         raise ValueError(f"has more than {_MOST_VALUES:,} numbers")
     return rows

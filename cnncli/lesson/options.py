@@ -10,6 +10,7 @@ from cnncli.lesson.matrix import Matrix, is_matrix, parse_matrix
 from cnncli.lesson.sizes import same_padding
 
 _MOST_LAYERS = 8
+_LARGEST_WHOLE = 99_999
 
 
 class PoolingOption(NamedTuple):
@@ -128,6 +129,10 @@ def parse_pooling(text: str) -> PoolingOption:
 
 
 def _whole(text: str, expected: str) -> int:
-    if text.isascii() and text.strip().isdecimal() and len(text) < 6:
-        return int(text)
-    raise ValueError(f"must be {expected}, got {quoted(text)}")
+    if not (text.isascii() and text.strip().isdecimal()):
+        raise ValueError(f"must be {expected}, got {quoted(text)}")
+    digits = text.strip().lstrip("0") or "0"
+    # Python refuses to make a number of thousands of digits.
+    if len(digits) > len(str(_LARGEST_WHOLE)):
+        raise ValueError(f"at most {_LARGEST_WHOLE:,}, got {quoted(text)}")
+    return int(digits)

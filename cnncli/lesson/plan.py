@@ -136,6 +136,8 @@ def _written(asked: ExerciseOptions) -> Matrix | None:
     if asked.random is not None or asked.test_image is not None:
         return None
     text = IMAGE if asked.image is None else asked.image
+    if not text.strip():
+        raise ValueError("is empty; write rows like 1,-1,0;2,4,-1, or name a picture")
     is_written = is_matrix(text) and not os.path.exists(text)  # noqa: PTH110 -- quiet
     return parse_matrix(text) if is_written else None
 

@@ -38,8 +38,8 @@ def same_padding(f: int) -> int:
     """
     if f % 2 == 0:
         raise ValueError(
-            f"a kernel of even size {f} keeps no size: p = ({f} - 1) / 2 is no whole "
-            "number; take an odd size, or say how many zeros"
+            f"a kernel of even size {f} can't keep the size: p = ({f} - 1) / 2 is no "
+            "whole number; take an odd size, or say how many zeros"
         )
     return (f - 1) // 2
 

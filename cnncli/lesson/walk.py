@@ -87,7 +87,7 @@ def walk(exercise: Exercise) -> Iterator[str]:
     """
     (kernel,), (padding,) = exercise.used, exercise.paddings
     given = pad(exercise.image, padding)
-    result = _without_rounding(exercise)
+    result = sums_of(exercise) + exercise.bias
     around = f", zeros around it: {padding}" if padding else ""
     turned = ", turned round" if exercise.flipped else ""
     yield f"image {exercise.image.shape}{around}; kernel {kernel.shape}{turned}"
@@ -107,6 +107,11 @@ def walk(exercise: Exercise) -> Iterator[str]:
     yield f"result {result.shape}"
     yield ""
     yield from _indented(matrix_lines(result))
+    if exercise.pooled is not None:
+        yield ""
+        yield f"pooled {exercise.pooled.shape}"
+        yield ""
+        yield from _indented(matrix_lines(exercise.pooled))
 
 
 def formulas(exercise: Exercise) -> Iterator[str]:
@@ -122,7 +127,7 @@ def formulas(exercise: Exercise) -> Iterator[str]:
     same = (f_h - 1) / 2
     kept = f"{number(same)}, the zeros on each side that keep the size at stride 1"
     if f_h % 2 == 0:
-        kept = f"{number(same)}: an even size keeps no size"
+        kept = f"{number(same)}: an even size can't keep the size"
     yield f"same    p = (f - 1) / 2 = ({f_h} - 1) / 2 = {kept}"
     yield (
         "weights (f_w f_h c_in + 1) c_out = "
@@ -130,11 +135,14 @@ def formulas(exercise: Exercise) -> Iterator[str]:
     )
 
 
-def _without_rounding(exercise: Exercise) -> Array:
-    """Return the map of an exercise, with zeros for sums that are but rounding."""
+def sums_of(exercise: Exercise) -> Array:
+    """Return the map of one convolution without its bias.
+
+    Sums that are but rounding are zero.
+    """
     (kernel,), (sums,) = exercise.used, replace(exercise, bias=0.0).maps
     largest = np.abs(exercise.image).max() * np.abs(kernel).max()
-    return np.where(np.abs(sums) < 1e-15 * largest, 0.0, sums) + exercise.bias
+    return np.where(np.abs(sums) < 1e-15 * largest, 0.0, sums)
 
 
 def _step(window: Array, kernel: Array, bias: float, total: float) -> list[str]:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import io
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from cnncli.plots.convolution import draw_matrix
+from cnncli.plots.convolution import (
+    Panel,
+    add_panel,
+    fitted,
+    grey_panel,
+    signed_panel,
+)
 from cnncli.plots.palette import VERMILLION
 from cnncli.plots.style import (
     MARGIN,
-    TEXT_SIZE,
-    add_axes,
     house_style,
     new_figure,
     picture_bytes,
@@ -36,74 +42,113 @@ _DPI = 72
 _COLOURS = 160
 # Seconds that a window is shown: less where there are many, and the last for longer.
 _SECONDS, _SHORTEST, _LAST = 0.6, 0.15, 2.5
-# Lengths in inches.
-_SIZE = (12.5, 4.4)
-_PANEL = 3.5
-_GAP = 0.6
+# Lengths in inches: image and map are large, kernel and products smaller.
+_LARGE, _SMALL = 3.6, 2.2
+_GAP = 0.5
+_WIDTH = 2 * (_LARGE + _SMALL) + 3 * _GAP + 2 * MARGIN
+_HEIGHT = _LARGE + 1.0
+_MIDDLE = _LARGE / 2 + 0.4
+
+
+@dataclass(frozen=True)
+class Slide:
+    """A kernel's way over an image.
+
+    Attributes:
+        image_name: What to call the image; any text.
+        image: (height, width), with the zeros around it.
+        kernel_name: What to call the kernel; any text.
+        kernel: As it lies on the windows, (kernel_height, kernel_width).
+        sums: The sum of each window's products, (rows, columns).
+        bias: Is added to each sum.
+        stride: Step from one window to the next.
+    """
+
+    image_name: str
+    image: Array
+    kernel_name: str
+    kernel: Array
+    sums: Array
+    bias: float
+    stride: int
+
+    def place(self, window: int) -> tuple[int, int]:
+        """Return the row and column of a window's value in the map."""
+        columns: int = self.sums.shape[1]
+        return divmod(window, columns)
+
+    def corner(self, window: int) -> tuple[int, int]:
+        """Return the row and column of a window's first pixel."""
+        row, column = self.place(window)
+        return row * self.stride, column * self.stride
+
+    def panels(self, window: int) -> tuple[Panel, ...]:
+        """Return the image, the kernel, a window's products, and the map up to it.
+
+        What a colour means is the same for every window.
+        """
+        (height, width), (top, left) = self.kernel.shape, self.corner(window)
+        under = self.image[top : top + height, left : left + width]
+        largest = float(np.abs(self.image).max() * np.abs(self.kernel).max())
+        result = self.sums + self.bias
+        so_far = np.where(np.arange(result.size) <= window, result.ravel(), np.nan)
+        # Without the sign of -0.
+        heading = f"sum {self.sums[self.place(window)] + 0:.4g}"
+        if self.bias:
+            heading += f" + bias {self.bias:.4g} = {result[self.place(window)] + 0:.4g}"
+        return (
+            grey_panel(self.image_name, self.image),
+            signed_panel(self.kernel_name, self.kernel),
+            signed_panel("window x kernel", under * self.kernel, largest),
+            replace(signed_panel(heading, result), values=so_far.reshape(result.shape)),
+        )
 
 
 @house_style()
 def animate_convolution(
-    image: Array,
-    kernel: Array,
-    result: Array,
-    stride: int,
+    slide: Slide,
     shown: Callable[[Sequence[int]], AbstractContextManager[Iterable[int]]],
 ) -> bytes:
     """Draw a kernel's way over an image, and the map as it grows.
 
     Args:
-        image: (height, width), with the zeros around it.
-        kernel: As it lies on the windows, (kernel_height, kernel_width).
-        result: The map, (rows, columns).
-        stride: Step from one window to the next.
+        slide: The kernel's way.
         shown: Gets the windows that will be drawn, counted from 0, row by row, and
             hands them back one by one, perhaps with a bar that says how many are left.
 
     Returns:
-        A GIF file's content, of at most 2 MB. All windows are in it, or the first, the
-        last and some between.
+        A GIF file's content, of at most 2 MB. All windows are in it, or every second,
+        third or so, as there is room, and the last.
     """
-    count = min(result.size, _MOST_FRAMES)
-    steps = max(1, count - 1)
-    with shown([frame * (result.size - 1) // steps for frame in range(count)]) as drawn:
-        pictures = [
-            _picture(_frame(image, kernel, result, stride, window)) for window in drawn
-        ]
-    while len(content := _gif(pictures)) > _MOST_BYTES:
-        pictures = [*pictures[:-1:2], pictures[-1]]
-    return content
+    last = slide.sums.size - 1
+    step = max(1, math.ceil(last / (_MOST_FRAMES - 1)))
+    while True:
+        with shown([*range(0, last, step), last]) as drawn:
+            pictures = [_picture(_frame(slide, window, step)) for window in drawn]
+        content = _gif(pictures)
+        if len(content) <= _MOST_BYTES or step > last:
+            return content
+        step *= 2
 
 
-def _frame(
-    image: Array, kernel: Array, result: Array, stride: int, window: int
-) -> Figure:
-    """Draw one window: where it is, its products, and the map up to it."""
-    row, column = divmod(window, result.shape[1])
-    (height, width), top, left = kernel.shape, row * stride, column * stride
-    products = image[top : top + height, left : left + width] * kernel
-    so_far = np.where(np.arange(result.size) <= window, result.ravel(), np.nan)
-    figure = new_figure(*_SIZE, f"Window {window + 1:,} of {result.size:,}")
+def _frame(slide: Slide, window: int, step: int) -> Figure:
+    """Draw one window, of which one in ``step`` is drawn."""
+    title = f"Window {window + 1:,} of {slide.sums.size:,}"
+    some = f", one in {step:,} is shown" if step > 1 else ""
+    figure = new_figure(_WIDTH, _HEIGHT, title + some)
     figure.set_layout_engine("none")
-    axes = _add_panel(figure, 0, "image", image.shape)
-    draw_matrix(axes, image)
-    _frame_cells(axes, top, left, height, width)
-    axes = _add_panel(figure, 1, "window x kernel", products.shape)
-    draw_matrix(axes, products)
-    value = result[row, column] + 0  # without the sign of -0
-    axes = _add_panel(figure, 2, f"sum {value:.4g}", result.shape)
-    draw_matrix(axes, so_far.reshape(result.shape), like=result)
-    _frame_cells(axes, row, column, 1, 1)
+    drawn, left = [], MARGIN
+    for panel, room in zip(
+        slide.panels(window), (_LARGE, _SMALL, _SMALL, _LARGE), strict=True
+    ):
+        tall, wide = fitted(panel.values.shape, room)
+        axes = add_panel(figure, panel, (left, _MIDDLE + tall / 2), (tall, wide), room)
+        drawn.append(axes)
+        left += room + _GAP
+    image, _, _, result = drawn
+    _frame_cells(image, *slide.corner(window), *slide.kernel.shape)
+    _frame_cells(result, *slide.place(window), 1, 1)
     return figure
-
-
-def _add_panel(figure: Figure, place: int, name: str, shape: tuple[int, ...]) -> Axes:
-    """Return named axes for a matrix, the first, second or third from the left."""
-    tall, wide = (_PANEL * length / max(shape) for length in shape)
-    left = MARGIN + place * (_PANEL + _GAP)
-    axes = add_axes(figure, left, 0.25 + tall, wide, tall)
-    axes.set_title(name, fontsize=TEXT_SIZE, loc="left", pad=6)
-    return axes
 
 
 def _frame_cells(axes: Axes, top: int, left: int, height: int, width: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import filecmp
 import json
 import os
@@ -11,7 +12,7 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -78,7 +79,9 @@ def write_file(path: Path, content: bytes | str) -> None:
 def write_new_files(
     contents: Mapping[Path, bytes | str], *, overwrite: bool = False
 ) -> None:
-    """Write files like ``write_file``, but never over other content unasked.
+    """Write files like ``write_file``, all or none, and never over others unasked.
+
+    All are on the disk under temporary names before the first gets its own.
 
     Args:
         contents: For each file the bytes, or text to be encoded as UTF-8.
@@ -86,8 +89,8 @@ def write_new_files(
             these very bytes is left as it is.
 
     Raises:
-        OutputError: A file has other content and isn't to be replaced; then none is
-            written. Or it can't be written.
+        OutputError: A file has other content and isn't to be replaced, or it can't be
+            written. Then none is.
     """
     new = {
         path: content.encode() if isinstance(content, str) else content
@@ -102,8 +105,14 @@ def write_new_files(
             ):
                 raise _conflict(path)
             del new[path]
-    for path, data in new.items():
-        write_file(path, data)
+    with ExitStack() as unnamed:
+        for path, data in new.items():
+            temporary = unnamed.enter_context(replacing(path))
+            if path.is_dir() and not path.is_symlink():  # or its renaming would fail
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            with temporary.open("xb") as file:
+                file.write(data)
+            _sync(temporary, os.O_RDWR)
 
 
 @contextmanager
