@@ -46,10 +46,13 @@ if TYPE_CHECKING:
 ROWS = read_rows("config_errors.txt")
 POINT = "to JSON, a whole number with a point is a whole number"
 FINITE = "JSON has no infinity, and nothing that is not a number"
+PATTERN = "regular expressions are text"
 UNKNOWABLE = {
     "epochs as a float": POINT,
     "epochs in exponent form": POINT,
     "a share of none": POINT,
+    "objects told by no regular expression": PATTERN,
+    "objects without a name in parentheses": PATTERN,
     "shapes that images do not have": "which of several numbers stands where",
     "rate is not a number": FINITE,
     "infinite rate": FINITE,

@@ -219,7 +219,7 @@ def test_nothing_else_in_the_package_opens_files_for_writing() -> None:
     }
     assert found == {
         ("files.py", '"xb"'),  # the one way
-        ("decoding.py", '"xb"'),  # bit by bit, what ``replacing`` gives it
+        ("fetching.py", '"wb"'),  # what may be gone on with, under a name of its own
         ("arrays.py", '"w"'),  # an archive, into memory
         ("litert.py", '"a"'),  # the same
         ("cli.py", '"w"'),  # the traceback of a bug, to the temporary folder
