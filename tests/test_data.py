@@ -366,3 +366,56 @@ def test_names_that_tell_no_objects(pattern: str, message: str, cli: Cli) -> Non
     stderr = cli("data", "c.yaml", "--set", option, exit_code=3).stderr
     assert stderr.startswith("error: ")
     assert stderr.endswith(f"{message}\n")
+
+
+def drawn_rows(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Collect the rows of the sheets that a test draws."""
+    drawn: list[Any] = []
+
+    def plot(rows: Any, **options: Any) -> bytes:
+        drawn.append(rows)
+        return b"picture"
+
+    monkeypatch.setattr("cnncli.plots.contact_sheet.plot_contact_sheet", plot)
+    return drawn
+
+
+def test_the_sheet_of_what_training_sees(
+    planted: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mirrored or not, and nothing else; with pixel values of any normalisation."""
+    drawn = drawn_rows(monkeypatch)
+    flip = FOLDER_CONFIG.replace("[Flatten", "[RandomFlip: {mode: horizontal}, Flatten")
+    Path("c.yaml").write_text(flip)
+    options = ("--sheet", "s.png", "--augmented", "--per-class", "9", "--overwrite")
+    for method in ("divide", "standardize"):
+        setting = f"data.normalization={method}"
+        planted("data", "c.yaml", *options, "--set", setting)
+        seen = set()
+        for row in drawn.pop():
+            original, *others = row.pixels
+            assert len(others) == 8
+            kinds = [np.array_equal(other, original) for other in others]
+            mirrored = [np.array_equal(other, original[:, ::-1]) for other in others]
+            assert all(a or b for a, b in zip(kinds, mirrored, strict=True))
+            seen |= set(kinds)
+        assert seen == {True, False}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["c.yaml"], "--augmented is drawn; say where to with --sheet"),
+        (
+            ["data", "--sheet", "s.png"],
+            "--augmented is for a config, which has random layers",
+        ),
+        (
+            ["c.yaml", "--sheet", "s.png"],
+            "--augmented: the network begins with no random layer, such as RandomFlip",
+        ),
+    ],
+)
+def test_nothing_is_augmented(options: list[str], message: str, planted: Cli) -> None:
+    result = planted("data", *options, "--augmented", exit_code=2)
+    assert result.stderr.splitlines()[-1] == f"Error: {message}"

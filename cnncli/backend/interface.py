@@ -81,6 +81,20 @@ class Network(Protocol):
             MemoryError: There is too little of it.
         """
 
+    def augmented(self, pixels: NDArray[np.uint8], layers: int) -> NDArray[np.uint8]:
+        """Return what the first layers make of images while training.
+
+        Args:
+            pixels: (n, height, width, channels).
+            layers: How many layers, which give images of the same shape.
+
+        Returns:
+            (n, height, width, channels), as pixels before their normalisation.
+
+        Raises:
+            MemoryError: There is too little of it.
+        """
+
     def activations(
         self, pixels: NDArray[np.uint8], layers: Sequence[str] | None = None
     ) -> list[NDArray[np.float32]]:

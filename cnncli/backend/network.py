@@ -102,6 +102,20 @@ class TensorFlowNetwork:
         return np.asarray(self._predict_each(pixels))
 
     @memory_errors()
+    def augmented(self, pixels: NDArray[np.uint8], layers: int) -> NDArray[np.uint8]:
+        """Return what the first layers make of images while training.
+
+        Args:
+            pixels: (n, height, width, channels).
+            layers: How many layers, which give images of the same shape.
+        """
+        values = self.normalize(pixels)
+        for layer in self.model.layers[:layers]:
+            values = layer(values, training=True)
+        values = tf.cast(values, tf.float32) * self._deviation + self._mean
+        return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+
+    @memory_errors()
     def activations(
         self, pixels: NDArray[np.uint8], layers: Sequence[str] | None = None
     ) -> list[NDArray[np.float32]]:

@@ -22,6 +22,7 @@ from cnncli.system.terminal import say
 
 if TYPE_CHECKING:
     from cnncli.data.survey import Survey
+    from cnncli.experiment.load import Experiment
 
 _CONFIG_SUFFIXES = (".yaml", ".yml")
 
@@ -67,6 +68,12 @@ class Checks(click.ParamType[tuple[Check, ...]]):
     ".svg or .pdf.",
 )
 @click.option(
+    "--augmented",
+    is_flag=True,
+    help="Draw one image of each class instead, and what the random layers that a "
+    "config begins with make of it in training.",
+)
+@click.option(
     "--per-class",
     type=click.IntRange(1, 40),
     default=12,
@@ -89,6 +96,7 @@ def data(
     overrides: tuple[str, ...],
     fail_on: tuple[Check, ...],
     sheet: Path | None,
+    augmented: bool,
     per_class: int,
     seed: int,
     overwrite: bool,
@@ -109,12 +117,18 @@ def data(
     Examples:
       cnncli data experiment.yaml --fail-on conflict,leak
       cnncli data photos --sheet photos.png
+      cnncli data photos.yaml --sheet augmented.png --augmented
       cnncli data fashion-mnist --json
     """
+    from cnncli.commands.sheets import augmented_rows, check_augmented, sheet_rows
     from cnncli.data.sources import check_outside
+    from cnncli.plots.contact_sheet import plot_contact_sheet
     from cnncli.system.files import write_new_files
 
-    survey = _survey(path, overrides)
+    experiment = _experiment(path, overrides)
+    if augmented:
+        check_augmented(experiment, sheet)
+    survey = _survey(path, experiment)
     if as_json:
         click.echo(json.dumps(survey.to_dict(), indent=2))
     else:
@@ -123,7 +137,18 @@ def data(
         click.echo(format_survey(survey))
     if sheet is not None:
         check_outside(survey.data, sheet)
-        picture = _draw(survey, per_class, seed, format_of(sheet))
+        drawn = sheet_rows(survey, per_class, seed)
+        total = sum(row.count for row in drawn)
+        title = f"{total:,} training images of {len(drawn)} classes"
+        if augmented and experiment is not None:
+            drawn = augmented_rows(experiment, survey, drawn, per_class)
+            title = (
+                f"an image of each of {len(drawn)} classes, and what the random layers "
+                "make of it"
+            )
+        picture = plot_contact_sheet(
+            drawn, title=title, picture_format=format_of(sheet)
+        )
         write_new_files({sheet: picture}, overwrite=overwrite)
         say(f"written: {sheet}")
     found = [
@@ -133,37 +158,23 @@ def data(
         raise GateError(f"--fail-on: found {', '.join(found)}")
 
 
-def _survey(path: Path | None, overrides: tuple[str, ...]) -> Survey:
-    """Look at what a config or a path names."""
+def _experiment(path: Path | None, overrides: tuple[str, ...]) -> Experiment | None:
+    """Load a config; None if the path is that of data."""
     from cnncli.experiment.load import load_experiment
 
     if path is None or path.suffix.lower() in _CONFIG_SUFFIXES:
-        experiment = load_experiment(path, overrides)
-
-        from cnncli.data.survey import survey_config
-
-        return survey_config(experiment.config, experiment.data)
+        return load_experiment(path, overrides)
     if overrides:
         raise click.UsageError("--set is for a config, which ends in .yaml or .yml")
-
-    from cnncli.data.survey import survey_path
-
-    return survey_path(path)
+    return None
 
 
-def _draw(survey: Survey, per_class: int, seed: int, picture_format: str) -> bytes:
-    """Draw training images of each class; warn of what no font has."""
-    from cnncli.data.survey import drawn_of_each_class
-    from cnncli.plots.contact_sheet import SheetRow, plot_contact_sheet
-    from cnncli.plots.fonts import font_warning
+def _survey(path: Path | None, experiment: Experiment | None) -> Survey:
+    """Look at what a config or a path names."""
+    from cnncli.commands.progress import open_progress
+    from cnncli.data.survey import survey_config, survey_path
 
-    names = survey.data.class_names
-    if warning := font_warning(names):
-        say(f"warning: {warning}")
-    counts = survey.class_counts["train"]
-    drawn = drawn_of_each_class(survey, per_class, seed)
-    rows = [
-        SheetRow(name, count, pixels)
-        for name, count, pixels in zip(names, counts, drawn, strict=True)
-    ]
-    return plot_contact_sheet(rows, picture_format=picture_format)
+    with open_progress(quiet=False):
+        if experiment is not None:
+            return survey_config(experiment.config, experiment.data)
+        return survey_path(Path() if path is None else path)

@@ -401,6 +401,7 @@ AnyLayer = Annotated[
     by_type,
     named,
 ]
+RANDOM_LAYERS = (RandomFlip, RandomTransform)
 CONVOLUTIONS = (Conv2D, DepthwiseConv2D, SeparableConv2D)
 LAYER_TYPES: tuple[str, ...] = tuple(choices_in(AnyLayer))
 """Keras's names of all layers that a config may have."""

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from cnncli.data.dataset import SplitName
     from cnncli.data.headers import Headers
     from cnncli.data.images import Images
+    from cnncli.data.normalization import Normalization
     from cnncli.data.source import DataInfo, Pool
 
 SCHEMA = "cnncli.data/1"
@@ -73,6 +74,7 @@ class Survey:
         constant: The numbers of images that have but one value in each channel.
         headers: What picture files say of themselves, if they are such.
         names: What images are called, by their pools, if they have names.
+        normalization: What a config does to pixel values, if there is one.
     """
 
     data: DataInfo
@@ -83,6 +85,7 @@ class Survey:
     constant: list[int]
     headers: Headers | None
     names: Mapping[Pool, Sequence[str]]
+    normalization: Normalization | None
 
     @cached_property
     def class_counts(self) -> dict[SplitName, list[int]]:
@@ -234,7 +237,7 @@ def survey_config(config: Config, data: DataInfo) -> Survey:
     if plan.validation_from == "train":
         parts.append(Part("validation", "train", splits.validation))
     parts.append(Part("test", "test" if data.num_test else "train", splits.test))
-    return _survey(data, Parts(tuple(parts)), headers)
+    return _survey(data, Parts(tuple(parts)), headers, splits.normalization)
 
 
 def survey_path(place: Path) -> Survey:
@@ -285,7 +288,12 @@ def drawn_of_each_class(
         yield images.pixels[np.sort(drawn[:most])]
 
 
-def _survey(data: DataInfo, parts: Parts, headers: Headers | None) -> Survey:
+def _survey(
+    data: DataInfo,
+    parts: Parts,
+    headers: Headers | None,
+    normalization: Normalization | None = None,
+) -> Survey:
     digests = [image_digests(part.images.pixels) for part in parts.parts]
     groups = equal_groups(np.concatenate(digests))
     left_out = np.zeros(len(parts), bool)
@@ -306,6 +314,7 @@ def _survey(data: DataInfo, parts: Parts, headers: Headers | None) -> Survey:
         {pool: source.names(pool) for pool in pools}
         if isinstance(source, PictureSource)
         else {},
+        normalization,
     )
 
 

@@ -53,22 +53,24 @@ class SheetRow:
     pixels: NDArray[np.uint8]
 
 
-def plot_contact_sheet(rows: Sequence[SheetRow], *, picture_format: str) -> bytes:
+def plot_contact_sheet(
+    rows: Sequence[SheetRow], *, title: str, picture_format: str
+) -> bytes:
     """Draw images of each class beside each other; of many classes, the first 40.
 
     Args:
         rows: The classes.
+        title: What is drawn of them.
         picture_format: "png", "svg" or "pdf".
 
     Returns:
         The picture file's content.
     """
     with house_style([row.name for row in rows]):
-        return picture_bytes(_figure(rows), picture_format)
+        return picture_bytes(_figure(rows, title), picture_format)
 
 
-def _figure(rows: Sequence[SheetRow]) -> Figure:
-    total = sum(row.count for row in rows)
+def _figure(rows: Sequence[SheetRow], title: str) -> Figure:
     shown = rows[:_MOST_CLASSES]
     first = (
         f", of which the first {len(shown)} are shown" if len(rows) > len(shown) else ""
@@ -81,7 +83,7 @@ def _figure(rows: Sequence[SheetRow]) -> Figure:
     figure = new_figure(
         _WIDTH,
         step * len(shown) + _GAP,
-        f"{total:,} training images of {len(rows)} classes{first}",
+        f"{title}{first}",
     )
     figure.set_layout_engine("none")
     top = step * len(shown)
