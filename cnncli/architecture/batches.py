@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cnncli.config import Config
 
+CALL_BYTES = 2**25
+"""Pixels that are given to the backend at once, if there are more than in a batch."""
+
 PREDICTION_BATCH = 64
 """How many images a network predicts at once."""
 

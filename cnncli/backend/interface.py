@@ -151,12 +151,14 @@ class TrainingSteps(Protocol):
         batch_size: Images in a step; the last step of an epoch may have fewer.
         num_images: How many training images there are.
         per_epoch: Steps in an epoch.
+        most_at_once: Steps whose images together take little memory.
         measures: Names of what each step measures: the loss first, then the metrics.
     """
 
     batch_size: int
     num_images: int
     per_epoch: int
+    most_at_once: int
     measures: list[str]
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cnncli.architecture.batches import PREDICTION_BATCH, SIDE_BY_SIDE
+from cnncli.architecture.batches import CALL_BYTES, PREDICTION_BATCH, SIDE_BY_SIDE
 from cnncli.backend.interface import Prediction
 from cnncli.backend.memory import memory_errors
 
@@ -78,7 +79,9 @@ class TensorFlowNetwork:
             pixels: (n, height, width, channels).
             labels: (n,) class numbers.
         """
-        size = _BATCHES_A_CALL * PREDICTION_BATCH
+        batch_bytes = PREDICTION_BATCH * math.prod(pixels.shape[1:])
+        batches = max(1, min(_BATCHES_A_CALL, CALL_BYTES // batch_bytes))
+        size = batches * PREDICTION_BATCH
         outputs = np.concatenate(
             [
                 self._predict(

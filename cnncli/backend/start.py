@@ -40,7 +40,7 @@ def start(config: Config, *, lean: bool = False) -> Backend:
 
     logging.set_verbosity(logging.ERROR)
     # Of how often it traces a graph, which grouped convolutions do, nobody has asked.
-    tf.get_logger().setLevel(logging.ERROR)
+    tf.get_logger().setLevel("ERROR")
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format("channels_last")
     try:

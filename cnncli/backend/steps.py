@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
+from cnncli.architecture.batches import CALL_BYTES
 from cnncli.backend.memory import memory_errors
 from cnncli.backend.network import split_batch
 
@@ -49,6 +50,8 @@ class TensorFlowSteps:
         self.batch_size = batch_size
         self.num_images = len(images)
         self.per_epoch = math.ceil(len(images) / batch_size)
+        step_bytes = batch_size * math.prod(images.pixels.shape[1:])
+        self.most_at_once = max(1, CALL_BYTES // step_bytes)
         self.measures = list(network.measures)
         self._weights = network.model.trainable_variables
         optimizer.build(self._weights)

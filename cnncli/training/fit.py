@@ -126,7 +126,7 @@ def _run_steps(
         watcher.steps_end(last, means)
         watcher.reached(progress)
         fitting = int(_SECONDS_BETWEEN_REPORTS * (last - first) / seconds)
-        chunk = max(1, min(fitting, 4 * chunk))
+        chunk = max(1, min(fitting, 4 * chunk, steps.most_at_once))
     return means
 
 
