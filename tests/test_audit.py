@@ -142,7 +142,10 @@ def test_pixels_of_0_and_1_are_warned_of() -> None:
 
 
 def test_equal_images_of_one_class_are_no_conflict() -> None:
-    twice = Images(*(np.concatenate([part, part]) for part in vars(pair()).values()))
+    once = pair()
+    parts = (np.asarray(once.pixels), once.labels, once.indices)
+    pixels, labels, indices = (np.concatenate([part, part]) for part in parts)
+    twice = Images(pixels, labels, indices)
     every = splits(twice, pair(20), pair(30))
     assert list(suspicions(every, CLASSES[:2])) == []
 

@@ -195,7 +195,7 @@ PALETTE.paste(1, (1, 0, 2, 2))
 def test_transparency_is_laid_over_white(content: bytes, channels: int) -> None:
     pixels, changes = decoded(content, channels=channels)
     assert pixels[..., 0].tolist() == [[255, 40]] * 2
-    assert changes == ["laid over white where it is transparent"]
+    assert changes == ["laid over white where transparent"]
 
 
 @pytest.mark.parametrize(

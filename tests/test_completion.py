@@ -359,6 +359,20 @@ def test_the_shipped_schema_is_the_one_that_is_made() -> None:
     assert shipped == config_json_schema(), "make docs writes it anew"
 
 
+def test_a_script_that_loses_the_word_breaks_completes_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from click.shell_completion import CompletionItem
+
+    from cnncli.cli import cli as group
+    from cnncli.commands.completion import Bash
+
+    monkeypatch.setenv("COMP_LINE", "cnncli train --set seed=")
+    monkeypatch.delenv("COMP_WORDBREAKS", raising=False)
+    completing = Bash(group, {}, "cnncli", "_CNNCLI_COMPLETE")
+    assert completing.format_completion(CompletionItem("seed=1")) == "plain,1"
+
+
 @pytest.mark.parametrize(
     ("line", "yaml"),
     [

@@ -174,7 +174,7 @@ def test_kernels_are_drawn_on_a_scale_around_zero(figures: list[Figure]) -> None
     written = [text.get_text() for text in figure.texts]
     assert written[1:] == [
         "cv1",
-        "Conv2D\n3 x 2 weights\na column a map\na row an input",
+        "Conv2D\n3 x 2 weights\none column per map\none row per input",
         *"0123901",
     ]
 
@@ -193,9 +193,9 @@ def test_notes_of_kernels_have_room(figures: list[Figure]) -> None:
     names = [text for text in figures[0].texts if text.get_text() in ("a", "b")]
     assert [text.get_text() for text in names] == ["a", "a", "b"]
     assert lines[2].get_text() == (
-        "Conv2D\n1 x 1 weights\na column a map\na row an input of its group"
+        "Conv2D\n1 x 1 weights\none column per map\none row per input of its group"
     )
-    assert lines[0].get_text().split("\n")[3] == "a column a channel"
+    assert lines[0].get_text().split("\n")[3] == "one column per channel"
     for notes, below in zip(lines, names[1:], strict=False):
         assert notes.get_window_extent().y0 > below.get_window_extent().y1
 
@@ -226,8 +226,8 @@ def test_of_many_kernels_the_first_are_drawn_and_it_says_so(
     pixels: Any = np.ma.asarray(figures[0].axes[0].images[0].get_array())
     assert pixels.count() == 16 * 32 * 12 * 12
     assert figures[0].texts[2].get_text() == (
-        "SeparableConv2D\npointwise\n1 x 1 weights\na column a map, first 32\n"
-        "a row an input, first 16"
+        "SeparableConv2D\npointwise\n1 x 1 weights\none column per map, first 32\n"
+        "one row per input, first 16"
     )
 
 

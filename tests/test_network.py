@@ -144,6 +144,29 @@ def test_predicts_more_than_one_batch(config: Config, size: int, parts: int) -> 
     np.testing.assert_allclose(values["loss"], losses, atol=1e-5)
 
 
+TWO_CONVOLUTIONS = """
+name: two
+model:
+  layers:
+    - Conv2D: {filters: 8, kernel_size: 3, padding: same, activation: relu}
+    - Conv2D: {filters: 8, kernel_size: 3, padding: same, activation: relu}
+    - MaxPooling2D
+    - Flatten
+    - Dense: {name: output, units: 3, activation: softmax}
+"""
+
+
+@pytest.mark.parametrize("size", [1, 3, 65, 129])
+def test_a_last_batch_has_fewer_images_than_parts(size: int) -> None:
+    """A part without images makes oneDNN's second convolution fail."""
+    config = Config.model_validate(parse_document(TWO_CONVOLUTIONS, "x").value)
+    network = build(config, parts=4)
+    many = random_images(size)
+    probabilities = network.predict(many.pixels, many.labels).probabilities
+    expected = network.model(normalized(np.asarray(many.pixels)))
+    np.testing.assert_allclose(probabilities, expected, atol=1e-6)
+
+
 ODD = """
 name: odd
 model:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from pathlib import Path
@@ -426,3 +427,50 @@ def test_training_from_a_file_gives_the_same_bytes(
     assert cli("evaluate", "stored", "--json").stdout == (
         cli("evaluate", "memory", "--json").stdout.replace("memory", "stored")
     )
+
+
+def test_predictions_name_the_pictures(cli: Cli, undrawn: None) -> None:
+    """By the number that they have everywhere."""
+    pictures("data", 12, 9)
+    Path("c.yaml").write_text(CONFIG)
+    cli("train", "c.yaml", "-q", "--out", "run")
+    with Path("run/predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 4
+    names = source().load("train").names
+    assert [row["file"] for row in rows] == [names[int(row["index"])] for row in rows]
+    second = rows[1]
+    drawn = cli("feature-maps", "run", "--index", second["index"], "--arrays", "a.npz")
+    assert f"feature_maps_{second['index']}.png" in drawn.stderr
+    with np.load("a.npz") as arrays:
+        shade = int(np.asarray(Image.open(Path("data", second["file"])))[0, 0])
+        assert int(arrays["image"][0, 0, 0]) == shade
+    others = sorted(set(range(21)) - {int(row["index"]) for row in rows})
+    refused = cli("feature-maps", "run", "--index", str(others[0]), exit_code=3)
+    some = ", ".join(row["index"] for row in rows[:3])
+    assert refused.stderr == (
+        f"error: --index {others[0]}: none of the 4 test images, whose numbers are "
+        f"{some}, ...; predictions.csv has all of them\n"
+    )
+    named = cli("predict", "run", "--data", "data", "--csv", "-", "-q").stdout
+    assert [line.split(",")[0] for line in named.splitlines()[1:3]] == [
+        "data/cat/0.png",
+        "data/cat/1.png",
+    ]
+
+
+def test_other_pictures_are_brought_to_the_model_s_size(
+    cli: Cli, undrawn: None
+) -> None:
+    pictures("data", 12, 9)
+    Path("c.yaml").write_text(CONFIG)
+    cli("train", "c.yaml", "-q", "--out", "run")
+    for number in range(3):
+        picture(f"other/cat/{number}.png", number, size=(30, 20 + number))
+        picture(f"other/dog/{number}.png", number, size=(7, 9))
+    found = json.loads(cli("evaluate", "run", "--data", "other", "--json").stdout)
+    assert found["correct"] + found["incorrect"] == 6
+    cli("export", "run", "--format", "onnx", "-o", "net.onnx")
+    exported = cli("evaluate", "net.onnx", "--data", "other", "--json", "--out", "e")
+    matrix = json.loads(exported.stdout)["confusion_matrix"]
+    assert matrix == found["confusion_matrix"]

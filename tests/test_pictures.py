@@ -88,7 +88,7 @@ def test_a_turned_camera_is_turned_back(
     pixels, changes = read_picture(path, SHAPE)
     difference = np.abs(pixels[..., 0] - upright.astype(int)).max()
     assert difference <= (4 if suffix == "jpg" else 0)
-    assert changes == ["turned upright as its camera noted"]
+    assert changes == ["turned upright as the camera noted"]
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import keras
@@ -56,13 +57,16 @@ class TensorFlowNetwork:
         self._mean = tf.constant(normalization.mean, tf.float32)
         self._deviation = tf.constant(normalization.deviation, tf.float32)
         image_shape = model.input_shape[1:]
-        self._predict = tf.function(
-            self._traced_predict,
-            autograph=False,
-            input_signature=[
-                tf.TensorSpec((None, *image_shape), tf.uint8),
-                tf.TensorSpec((None,), tf.uint8),
-            ],
+        self._predict, self._predict_few = (
+            tf.function(
+                partial(self._traced_predict, parts=each),
+                autograph=False,
+                input_signature=[
+                    tf.TensorSpec((None, *image_shape), tf.uint8),
+                    tf.TensorSpec((None,), tf.uint8),
+                ],
+            )
+            for each in (parts, 1)
         )
 
         self._predict_each = tf.function(
@@ -82,15 +86,18 @@ class TensorFlowNetwork:
         batch_bytes = PREDICTION_BATCH * math.prod(pixels.shape[1:])
         batches = max(1, min(_BATCHES_A_CALL, CALL_BYTES // batch_bytes))
         size = batches * PREDICTION_BATCH
-        outputs = np.concatenate(
-            [
-                self._predict(
-                    pixels[first : first + size], labels[first : first + size]
-                )
-                for first in range(0, len(pixels), size)
-            ]
+        # A part without images makes oneDNN's convolutions fail.
+        rest = len(pixels) % PREDICTION_BATCH
+        whole = len(pixels) - (rest if rest < self.parts else 0)
+        outputs = []
+        for first in range(0, whole, size):
+            chosen = slice(first, min(first + size, whole))
+            outputs.append(self._predict(pixels[chosen], labels[chosen]))
+        if whole < len(pixels):
+            outputs.append(self._predict_few(pixels[whole:], labels[whole:]))
+        probabilities, values = np.split(
+            np.concatenate(outputs), [-len(self.measures)], axis=1
         )
-        probabilities, values = np.split(outputs, [-len(self.measures)], axis=1)
         return Prediction(
             probabilities, dict(zip(self.measures, values.T, strict=True))
         )
@@ -187,7 +194,9 @@ class TensorFlowNetwork:
             for function in self.measures.values()
         ]
 
-    def _traced_predict(self, pixels: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    def _traced_predict(
+        self, pixels: tf.Tensor, labels: tf.Tensor, *, parts: int
+    ) -> tf.Tensor:
         """Predict one batch after the other of (n, height, width, channels) images."""
         num_batches = -(-tf.size(labels) // PREDICTION_BATCH)
         width = self.model.output_shape[-1] + len(self.measures)
@@ -197,7 +206,7 @@ class TensorFlowNetwork:
         ) -> tuple[tf.Tensor, tf.TensorArray]:
             start = batch * PREDICTION_BATCH
             chosen = slice(start, start + PREDICTION_BATCH)
-            output = self._predict_batch(pixels[chosen], labels[chosen])
+            output = self._predict_batch(pixels[chosen], labels[chosen], parts)
             return batch + 1, outputs.write(batch, output)
 
         _, outputs = tf.while_loop(
@@ -228,10 +237,12 @@ class TensorFlowNetwork:
         )
         return outputs.stack()
 
-    def _predict_batch(self, pixels: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    def _predict_batch(
+        self, pixels: tf.Tensor, labels: tf.Tensor, parts: int
+    ) -> tf.Tensor:
         """Return a row for each image: its probabilities, then its measures."""
         outputs = []
-        for part_pixels, part_labels in split_batch(pixels, labels, self.parts):
+        for part_pixels, part_labels in split_batch(pixels, labels, parts):
             part = self.model(self.normalize(part_pixels), training=False)
             part = tf.cast(part, tf.float32)
             values = tf.stack(self.measure(part_labels, part), axis=1)

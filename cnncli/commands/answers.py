@@ -271,11 +271,12 @@ def answer_layer(
         for change in changes:
             say(f"note: {asked.image} was {change}")
     else:
-        from cnncli.evaluation.images import load_evaluation_images
+        from cnncli.evaluation.images import load_evaluation_images, position_of
 
         images, _ = load_evaluation_images(saved, "test", None)
-        number = _test_image(asked.test_image or 0, len(images))
-        pixels = images.pixels[number]
+        first = int(images.indices[0])
+        number = first if asked.test_image is None else asked.test_image
+        pixels = images.pixels[position_of(images, number, "--test-image")]
     with backend_started(saved.config) as backend:
         return LayerAnswer(map_by_hand(backend.load(saved), layer, index, pixels))
 

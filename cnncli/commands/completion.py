@@ -80,7 +80,8 @@ complete -o nosort -F %(complete_func)s %(prog_name)s
                 return ""
         elif item.type == "plain":
             _, typed = self.get_completion_args()
-            breaks = set("=:") & set(os.environ["COMP_WORDBREAKS"])
+            # A script between Bash and this program loses the variable.
+            breaks = set("=:") & set(os.environ.get("COMP_WORDBREAKS", "=:"))
             seen = max((typed.rfind(mark) + 1 for mark in breaks), default=0)
             value = re.sub(r"([^\w%+,./:=@-])", r"\\\1", value[seen:])
         return f"{'open' if item.open else item.type},{value}"

@@ -47,7 +47,8 @@ _EXCLUDED = {
     "indices",
     type=Counts(),
     metavar="N,N,...",
-    help="Number of the test image, from 0, or of several.  [default: 0]",
+    help="Number of the test image, as in predictions.csv, or of several.  [default: "
+    "the first]",
 )
 @data_option
 @click.option(
@@ -181,13 +182,13 @@ def feature_maps(
         view = StrongestView(saved, choose_one(saved, layers, maps), maps, data)
     else:
         rows = choose_layers(saved, layers, maps)
-        look = ImageOptions(indices or (0,), data, images)
-        subjects = look.load(saved, most=1 if wanted else _MOST_IMAGES)
+        look = ImageOptions(indices, data, images)
+        subjects, tag = look.load(saved, most=1 if wanted else _MOST_IMAGES)
         view = (
-            HeatMapView(saved, wanted, subjects[0], look.tag)
+            HeatMapView(saved, wanted, subjects[0], tag)
             if wanted
             else FeatureMapsView(
-                saved, subjects, rows, maps, layers, look.tag, tells=bool(images)
+                saved, subjects, rows, maps, layers, tag, tells=bool(images)
             )
         )
     out = out or saved.path.parent / f"{view.name}.png"

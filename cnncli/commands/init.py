@@ -37,6 +37,8 @@ def init(
     from cnncli.experiment.proposal import propose
     from cnncli.system.files import write_new_files
 
+    if place.suffix.lower() in (".yaml", ".yml"):
+        raise click.BadParameter(f"{str(place)!r} is a config already")
     has_schema = out is not None and (out.parent / _SCHEMA).is_file()
     schema = _SCHEMA if has_schema else None
     proposal = propose(place, overrides, path=out, schema=schema)

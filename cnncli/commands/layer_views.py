@@ -239,7 +239,7 @@ class StrongestView:
             "maps": np.array(found.maps),
             "patches": patches,
             "values": found.values,
-            "images": found.images,
+            "images": images.indices[found.images],
             "rows": found.rows,
             "columns": found.columns,
         }
@@ -301,7 +301,12 @@ class StrongestView:
             if values[0] != 0:
                 label = int(images.labels[chosen[0]])
                 name = printable(self.saved.class_names[label])
-                place = (f"{chosen[0]:,}", name, str(down[0]), str(across[0]))
+                place = (
+                    f"{images.indices[chosen[0]]:,}",
+                    name,
+                    str(down[0]),
+                    str(across[0]),
+                )
             is_class = self._what == "class"
             what = printable(self.saved.class_names[number]) if is_class else number
             rows.append((str(what), f"{values[0]:.4g}", *place))

@@ -66,7 +66,7 @@ def opened_model(model: Path) -> Iterator[Opened]:
         What is in it.
     """
     from cnncli.architecture.batches import SIDE_BY_SIDE
-    from cnncli.evaluation.images import load_evaluation_images, load_images_at
+    from cnncli.evaluation.images import load_images_at
     from cnncli.experiment.memory import check_memory_to_predict
     from cnncli.modelfile.file import open_model
 
@@ -77,7 +77,7 @@ def opened_model(model: Path) -> Iterator[Opened]:
             saved.path,
             saved,
             partial(_started, saved),
-            lambda data: load_evaluation_images(saved, "test", data)[0],
+            lambda data: load_images_at(data, "test", saved, saved.config.data.source),
         )
         return
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
 import time
 from collections import Counter
@@ -204,8 +203,13 @@ def _asked(opened: Opened, images: Sequence[Path], data: Path | None) -> _Asked:
 
     if data is not None:
         test = opened.load(data)
-        names = (f"{data}[{number}]" for number in itertools.count())
-        width = len(printable(f"{data}[{len(test) - 1}]"))
+        numbers = test.indices.tolist()
+        names = (
+            [str(data / test.names[number]) for number in numbers]
+            if test.names
+            else [f"{data}[{number}]" for number in numbers]
+        )
+        width = max(len(printable(name)) for name in names)
         pixels = (image for block in blocks(test.pixels) for image in block)
         return _Asked(map(Given, names, pixels), len(test), width, Counter())
     paths, passed_over = _find_pictures(images)
@@ -314,6 +318,7 @@ def _draw(inputs: Sequence[Predicted], path: Path, *, overwrite: bool) -> None:
     """Draw what the network was given."""
     from cnncli.plots.fonts import font_warning
     from cnncli.plots.inputs import Input, plot_inputs
+    from cnncli.plots.palette import label
     from cnncli.system.files import write_new_files
 
     texts = [text for row in inputs for text in (row.name, row.guesses[0].name)]
@@ -324,7 +329,7 @@ def _draw(inputs: Sequence[Predicted], path: Path, *, overwrite: bool) -> None:
             Input(
                 row.pixels,
                 Path(row.name).name,
-                f"{row.guesses[0].name} {row.guesses[0].probability:.3f}",
+                f"{label(row.guesses[0].name, 14)} {row.guesses[0].probability:.3f}",
             )
             for row in inputs
             if row.pixels is not None

@@ -68,7 +68,7 @@ def in_8_bits(
     if image.has_transparency_data:
         image, is_transparent = _on_ground(image, bits)
         if is_transparent:
-            changes.append("laid over white where it is transparent")
+            changes.append("laid over white where transparent")
     if mode == "RGB" or image.mode in ("1", "L"):
         return image.convert(mode), changes
     image = image.convert("RGB")

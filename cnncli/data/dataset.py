@@ -12,7 +12,6 @@ import numpy as np
 
 from cnncli.config.schema import Divide
 from cnncli.data.brightness import Brightness
-from cnncli.data.images import Images
 from cnncli.data.normalization import Normalization
 from cnncli.data.plan import plan_split
 from cnncli.data.source import PictureSource
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cnncli.config import Config
+    from cnncli.data.images import Images
     from cnncli.data.plan import SplitPlan
     from cnncli.data.source import DataInfo, Pool
 
@@ -87,7 +87,7 @@ def load_splits(config: Config, data: DataInfo) -> Splits:
     _check_classes(train, data)
     test = pool.take(drawn.test) if plan.num_taken else pools[1]
     validation = (
-        _first(test, plan.num_validation)
+        test.first(plan.num_validation)
         if plan.validation_from == "test"
         else pool.take(drawn.validation)
     )
@@ -136,7 +136,7 @@ def load_split(
         drawn = _draw(config, plan, images, data)
         chosen = images.take(getattr(drawn, "test" if is_test else name))
     if from_test:
-        chosen = _first(chosen, plan.num_validation)
+        chosen = chosen.first(plan.num_validation)
     return chosen, {pool: images.digest()}
 
 
@@ -262,7 +262,3 @@ def objects_of(data: DataInfo, pattern: str) -> list[str]:
             f"{len(others):,} of the {len(names):,} pictures, such as {others[0]}"
         )
     return [str(match[1]) for match in found if match]
-
-
-def _first(images: Images, count: int) -> Images:
-    return Images(images.pixels[:count], images.labels[:count], images.indices[:count])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -46,11 +46,13 @@ class Images:
         pixels: (n, height, width, channels) uint8.
         labels: (n,) class numbers, uint8.
         indices: (n,) where each image stands in its pool, from 0, int64.
+        names: What the images of the whole pool are called, if they have names.
     """
 
     pixels: Pixels
     labels: NDArray[np.uint8]
     indices: NDArray[np.int64]
+    names: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -61,12 +63,24 @@ class Images:
         last = first + len(indices)
         is_range = np.array_equal(indices, np.arange(first, last))
         chosen = slice(first, last) if is_range else indices
-        pixels: Pixels = (
-            self.pixels.select(chosen)
-            if isinstance(self.pixels, StoredPixels)
-            else self.pixels[chosen]
+        return Images(self._chosen(chosen), self.labels[chosen], indices, self.names)
+
+    def first(self, count: int) -> Images:
+        """Return the first of these images."""
+        chosen = slice(count)
+        return Images(
+            self._chosen(chosen), self.labels[chosen], self.indices[chosen], self.names
         )
-        return Images(pixels, self.labels[chosen], indices)
+
+    def _chosen(self, chosen: slice | NDArray[np.int64]) -> Pixels:
+        if isinstance(self.pixels, StoredPixels):
+            return self.pixels.select(chosen)
+        return self.pixels[chosen]
+
+    def position(self, index: int) -> int | None:
+        """Return which of these images stands at a place of its pool, if one does."""
+        found = np.flatnonzero(self.indices == index)
+        return int(found[0]) if len(found) else None
 
     def digest(self) -> str:
         """Return the SHA-256 of the pixels, row-major, and the labels after them."""

@@ -155,7 +155,7 @@ def _decode(
             changes.append("reduced to its first frame")
         upright, was_turned = _upright(opened)
         if was_turned:
-            changes.append("turned upright as its camera noted")
+            changes.append("turned upright as the camera noted")
         image, more = in_8_bits(opened, upright, bits, mode)
     return image, [*changes, *more]
 

@@ -22,6 +22,8 @@ from cnncli.errors import DataError, OutputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cnncli.architecture import Shape
+    from cnncli.config.schema import Fit
     from cnncli.config.schema import Source as SourceConfig
     from cnncli.data.source import DataInfo, Source
 
@@ -54,7 +56,10 @@ def find_source(config: SourceConfig) -> Source:
 
 
 def source_at(
-    place: Path, class_names: tuple[str, ...] | None, own: SourceConfig | None = None
+    place: Path,
+    class_names: tuple[str, ...] | None,
+    own: SourceConfig | None = None,
+    brought_to: tuple[Shape, Fit] | None = None,
 ) -> Source:
     """Return the data source that an option names.
 
@@ -63,6 +68,8 @@ def source_at(
             images inside the package.
         class_names: The name of each class of a file's or folder's, if they are known.
         own: What a model says of its own data: is true of other data of that kind too.
+        brought_to: The shape of images that picture files are brought to, and how they
+            are fitted to it.
 
     Raises:
         DataError: A file can't be read.
@@ -72,6 +79,8 @@ def source_at(
     kind = kind_at(place)
     said = own.arguments() if own is not None and type(own) is kind else {}
     said |= {"path": str(place), "classes": class_names}
+    if brought_to is not None and kind in (Folder, Parquet):
+        said |= dict(zip(("image_shape", "fit"), brought_to, strict=True))
     return find_source(kind.model_construct(**said))
 
 

@@ -19,6 +19,8 @@ from cnncli.evaluation.scores import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from cnncli.backend.interface import Prediction
@@ -34,6 +36,7 @@ class Evaluation:
     Attributes:
         split: Which images: "test", "validation", "train", or "data" for a folder's.
         indices: (n,) where each image stands in its file, from 0.
+        files: What the images are called, if they have names.
         true: (n,) each image's label, a class number.
         predicted: (n,) the class with the highest probability.
         probability: (n,) that probability.
@@ -46,6 +49,7 @@ class Evaluation:
 
     split: str
     indices: np.ndarray
+    files: Sequence[str]
     true: np.ndarray
     predicted: np.ndarray
     probability: np.ndarray
@@ -138,6 +142,7 @@ def evaluate(
     return Evaluation(
         split=split,
         indices=images.indices,
+        files=[images.names[index] for index in images.indices] if images.names else (),
         true=images.labels,
         predicted=predicted,
         probability=probabilities.max(axis=1),

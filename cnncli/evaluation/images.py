@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cnncli.architecture import Shape
+    from cnncli.config.schema import Fit
     from cnncli.config.schema import Source as SourceConfig
     from cnncli.data.images import Images
     from cnncli.data.source import DataInfo
@@ -28,6 +29,10 @@ class TakesImages(Protocol):
     @property
     def image_shape(self) -> Shape:
         """(height, width, channels)."""
+
+    @property
+    def fit(self) -> Fit:
+        """How pictures are brought to that size."""
 
 
 def load_images_at(
@@ -48,9 +53,36 @@ def load_images_at(
     Raises:
         DataError: The images can't be read, or are of another size than the model's.
     """
-    data = source_at(place, model.class_names, own).describe()
+    brought_to = (model.image_shape, model.fit)
+    data = source_at(place, model.class_names, own, brought_to).describe()
     _check_fit(model, data)
     return data.source.load("train") if split == "train" else load_for_testing(data)
+
+
+def position_of(images: Images, index: int, option: str) -> int:
+    """Return which test image has a number in its pool, as in predictions.csv.
+
+    Args:
+        images: The test images.
+        index: The number.
+        option: What it was given with, for the message.
+
+    Raises:
+        DataError: None has it.
+    """
+    position = images.position(index)
+    if position is not None:
+        return position
+    indices, count = images.indices, len(images)
+    if indices[0] == 0 and indices[-1] == count - 1:
+        raise DataError(
+            f"{option} {index}: there are {count:,} test images, 0 to {count - 1:,}"
+        )
+    some = ", ".join(map(str, indices[:3].tolist()))
+    raise DataError(
+        f"{option} {index}: none of the {count:,} test images, whose numbers are "
+        f"{some}, ...; predictions.csv has all of them"
+    )
 
 
 def load_evaluation_images(

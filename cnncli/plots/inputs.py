@@ -30,7 +30,7 @@ _STEP = 1.75
 _TEXT_HEIGHT = 0.55
 
 _COLUMNS = 6
-_LONGEST = 17
+_LONGEST = 20
 
 
 class Input(NamedTuple):
@@ -40,6 +40,7 @@ class Input(NamedTuple):
         pixels: (height, width, channels) uint8, 1 or 3 channels.
         name: What it is called.
         said: What the network says of it.
+        probability: How sure it is.
     """
 
     pixels: NDArray[np.uint8]

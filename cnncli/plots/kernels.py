@@ -95,11 +95,13 @@ def _notes(layer: LayerKernels) -> list[str]:
     height, width, inputs, maps = layer.values.shape
     what = "channel" if layer.part == "depthwise" else "map"
     notes = [layer.type, *([layer.part] if layer.part else [])]
-    notes += [f"{height} x {width} weights", f"a column a {what}"]
+    notes += [f"{height} x {width} weights", f"one column per {what}"]
     if maps > _MOST_MAPS:
         notes[-1] += f", first {_MOST_MAPS}"
     if inputs > 1:
-        notes.append("a row an input" + (" of its group" if layer.is_grouped else ""))
+        notes.append(
+            "one row per input" + (" of its group" if layer.is_grouped else "")
+        )
         if inputs > _MOST_INPUTS:
             notes[-1] += f", first {_MOST_INPUTS}"
     return notes

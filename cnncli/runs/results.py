@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from cnncli.architecture.table import format_summary
 from cnncli.data.brightness import Brightness
+from cnncli.errors import printable
 from cnncli.modelfile.file import ModelFile
 from cnncli.modelfile.place import MODEL_NAME
 from cnncli.system.files import write_file
@@ -158,6 +159,8 @@ def evaluation_files(
             "probability": evaluation.probability,
         }
     )
+    if evaluation.files:
+        predictions["file"] = [printable(name) for name in evaluation.files]
     return {
         "metrics.json": json.dumps(evaluation.to_dict(), indent=2) + "\n",
         "predictions.csv": predictions.to_csv(index=False),

@@ -75,6 +75,7 @@ class PictureFolder:
             Decoding(files.paths, self._image_shape(tree), fit).pixels(),
             np.frombuffer(files.labels, np.uint8),
             np.arange(len(files.paths)),
+            tuple(str(path.relative_to(self.path)) for path in files.paths),
         )
 
     def some_pictures(self, count: int) -> Iterator[tuple[str, bytes | bytearray]]:
