@@ -58,6 +58,10 @@ class DataNotFoundError(DataError):
     """A data set isn't in the folder in which it is looked for."""
 
 
+class OtherShapeError(DataError):
+    """A picture is not of the shape that all are to have."""
+
+
 class ModelFileError(CnncliError):
     """A model file or run folder can't be read as one."""
 

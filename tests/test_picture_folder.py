@@ -292,6 +292,16 @@ def test_of_very_many_problems_the_first_are_listed() -> None:
     assert caught.value.problems[-1] == "and 10 more that can't be read"
 
 
+def test_of_pictures_of_other_shapes_a_few_are_listed() -> None:
+    pictures("data", 2, 2)
+    for number in range(10, 20):
+        picture(f"data/dog/{number}.png", size=(6, 4))
+    with pytest.raises(DataError) as caught:
+        source().load("train")
+    assert len(caught.value.problems) == 4
+    assert caught.value.problems[-1] == "and 7 more of other shapes"
+
+
 def cached() -> list[Path]:
     return sorted(Path("cache").rglob("*.*"))
 

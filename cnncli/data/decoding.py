@@ -22,7 +22,7 @@ import PIL
 from cnncli.data.pictures import Fit, read_picture
 from cnncli.data.source import MOST_IN_MEMORY
 from cnncli.data.stored import StoredPixels
-from cnncli.errors import DataError, OutputError
+from cnncli.errors import DataError, OtherShapeError, OutputError
 from cnncli.system.caches import cache_folder
 from cnncli.system.files import check_space, new_file
 from cnncli.system.processor import available_threads
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _VERSION = 1
 _MOST_PROBLEMS = 20
+_MOST_OTHERS = 3
 
 
 @dataclass(frozen=True)
@@ -87,27 +88,31 @@ class Decoding:
         Args:
             keep: Takes the number of a picture and its pixels; called by many threads.
         """
-        problems: list[str] = []
+        unread: list[str] = []
+        others: list[str] = []
 
-        def decode(number: int) -> Sequence[str]:
+        def decode(number: int) -> DataError | None:
             try:
                 picture = read_picture(self.paths[number], self.shape, self.fit)
             except DataError as error:
-                return error.problems
+                return error
             keep(number, picture.pixels)
-            return ()
+            return None
 
         def results() -> Iterator[None]:
             with ThreadPoolExecutor(available_threads()) as pool:
-                for found in pool.map(decode, range(len(self.paths))):
-                    problems.extend(found)
+                for error in pool.map(decode, range(len(self.paths))):
+                    if error is not None:
+                        kind = others if isinstance(error, OtherShapeError) else unread
+                        kind.extend(error.problems)
                     yield
 
         tracked("reading pictures", len(self.paths), results())
-        if problems:
-            rest = len(problems) - _MOST_PROBLEMS
-            more = [f"and {rest:,} more that can't be read"] if rest > 0 else []
-            raise DataError(*problems[:_MOST_PROBLEMS], *more)
+        if unread or others:
+            raise DataError(
+                *_some(unread, _MOST_PROBLEMS, "that can't be read"),
+                *_some(others, _MOST_OTHERS, "of other shapes"),
+            )
 
     def _store(self, path: Path) -> None:
         """Decode all pictures into a file."""
@@ -146,6 +151,12 @@ class Decoding:
             states.append([str(path), found.st_size, found.st_mtime_ns])
         names = [_digest([folder, decoded_as[2:]]), _digest([decoded_as, states])]
         return cache_folder("pictures") / f"{'-'.join(names)}.npy"
+
+
+def _some(problems: Sequence[str], most: int, what: str) -> list[str]:
+    """Return the first problems, and how many more there are."""
+    rest = len(problems) - most
+    return [*problems[:most], *([f"and {rest:,} more {what}"] if rest > 0 else [])]
 
 
 def _opened(path: Path) -> StoredPixels | None:

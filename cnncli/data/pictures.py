@@ -18,7 +18,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from cnncli.config import schema
 from cnncli.data.colours import in_8_bits, stored_bits
 from cnncli.data.streams import open_stream, read_up_to
-from cnncli.errors import DataError
+from cnncli.errors import DataError, OtherShapeError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -222,7 +222,7 @@ def _check_shape(content: bytes | bytearray, name: str, shape: tuple[int, ...]) 
     found = picture_shape(content, name)
     if found[:2] != shape[:2] or found[2] > shape[2]:
         is_, was = (" x ".join(map(str, sizes)) for sizes in (found, shape))
-        raise DataError(
+        raise OtherShapeError(
             f"{name}: {is_}, but the first picture is {was}; say what all are brought "
             "to, with image_shape: [HEIGHT, WIDTH, CHANNELS]"
         )
