@@ -225,7 +225,7 @@ def test_a_folder(photos: Path, cli: Cli) -> None:
     result = cli("predict", "model.h5", "new", "--json")
     assert [row["file"] for row in json.loads(result.stdout)["predictions"]] == names
     assert result.stderr.splitlines()[0] == (
-        "note: passed over: 2 .heic, 1 without a suffix"
+        "note: passed over: 2 .heic, 1 without a suffix, 1 hidden"
     )
     cli("predict", "model.h5", "new", "--csv", "x.csv")
     content = os.fsdecode(Path("x.csv").read_bytes())

@@ -16,7 +16,7 @@ SUFFIXES = (
 )
 """What names of picture files end in, in lower case."""
 
-_LITTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+_LITTER = frozenset({"thumbs.db", "desktop.ini", "__macosx", ".ds_store"})
 _DIGITS = re.compile(r"(\d+)")
 
 
@@ -26,8 +26,8 @@ class Listing:
 
     Attributes:
         pictures: The picture files, in natural order: "2.png" before "10.png".
-        passed_over: How many other files there are by their suffixes, in lower case;
-            hidden ones and what systems leave behind are not counted.
+        passed_over: How many other files there are by their suffixes, in lower case,
+            and how many are "hidden"; what systems leave behind is not counted.
     """
 
     pictures: tuple[Path, ...]
@@ -46,12 +46,15 @@ def list_pictures(folder: Path) -> Listing:
     pictures, passed_over = [], Counter[str]()
     for place, folders, files in os.walk(folder, onerror=_refuse):
         folders[:] = filter(is_shown, folders)
-        for path in (Path(place, name) for name in files if is_shown(name)):
+        for name in files:
+            path = Path(place, name)
             suffix = path.suffix.lower()
-            if suffix in SUFFIXES:
+            if is_shown(name) and suffix in SUFFIXES:
                 pictures.append(path)
-            else:
+            elif is_shown(name):
                 passed_over[suffix] += 1
+            elif name.lower() not in _LITTER:
+                passed_over["hidden"] += 1
     return Listing(tuple(sorted(pictures, key=natural)), passed_over)
 
 
