@@ -24,7 +24,10 @@ Y = np.array([0, 1, 2, 0, 1, 2])
 KAGGLE = [f"pixel{number}" for number in range(4)]
 GRID = ["1x1", "1x2", "2x1", "2x2"]
 SORTED = "the classes are the different labels, sorted by number: 0, 1, 2"
-NONE = "no label column: 4 pixel columns, usable for predict, not for evaluate"
+NONE = (
+    "no label column, only 4 pixel columns; without labels nothing can be trained or "
+    "evaluated"
+)
 
 
 @pytest.fixture(autouse=True)

@@ -419,3 +419,18 @@ def test_the_sheet_of_what_training_sees(
 def test_nothing_is_augmented(options: list[str], message: str, planted: Cli) -> None:
     result = planted("data", *options, "--augmented", exit_code=2)
     assert result.stderr.splitlines()[-1] == f"Error: {message}"
+
+
+def test_large_pictures_are_looked_at_as_small_ones(cli: Cli) -> None:
+    for number in range(4):
+        for name in ("cat", "dog"):
+            pixels = np.kron(
+                noise(number + len(name) * ord(name[0])), np.ones((50, 50))
+            )
+            save(f"{name}/{number}.png", pixels.astype(np.uint8))
+    found = json.loads(cli("data", "data", "--json").stdout)
+    assert found["image_shape"] == [64, 64, 1]
+    assert (
+        "data: pictures of 300 x 300 are looked at as 64 x 64, stretched"
+        in (found["notes"])
+    )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
 import os
+import signal
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +21,12 @@ from cnncli.config.schema import Folder
 from cnncli.data.formats.picture_folder import PictureFolder
 from cnncli.data.images import Images
 from cnncli.data.pictures import read_picture
-from cnncli.data.stored import StoredPixels
+from cnncli.data.stored import PixelsWriter, StoredPixels
 from cnncli.errors import DataError, OutputError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from tests.conftest import Cli
 
 CONFIG = """\
@@ -381,10 +386,20 @@ def test_no_room_for_what_is_decoded(
         source().load("train")
     place = Path("cache/cnncli/pictures").absolute()
     assert str(caught.value) == (
-        f"[Errno 20] Not a directory: '{place}'; what 4 pictures are decoded to takes "
-        "0 MB there: name a folder with room in XDG_CACHE_HOME, or make "
-        "data.source.folder.image_shape smaller"
+        f"{place}: Not a directory; what 4 pictures are decoded to takes 0 MB there: "
+        "name a folder with room in XDG_CACHE_HOME, or make image_shape smaller"
     )
+
+
+def store(path: Path, array: NDArray[np.uint8]) -> StoredPixels:
+    """Write images as they are kept, and open the file."""
+    with path.open("wb") as file:
+        writer = PixelsWriter(file, array.shape)
+        for number, image in enumerate(array):
+            writer.put(number, image)
+        writer.finish()
+    np.testing.assert_array_equal(np.load(path), array)
+    return StoredPixels(path)
 
 
 NUMBERS = st.integers(-7, 7)
@@ -399,9 +414,7 @@ def test_stored_pixels_are_taken_as_from_an_array(
     tmp_path_factory: pytest.TempPathFactory, first: Any, second: Any
 ) -> None:
     array = np.arange(7 * 4 * 3, dtype=np.uint8).reshape(7, 2, 2, 3)
-    path = tmp_path_factory.getbasetemp() / "stored.npy"
-    np.save(path, array)
-    stored = StoredPixels(path)
+    stored = store(tmp_path_factory.getbasetemp() / "stored.npy", array)
     np.testing.assert_array_equal(stored[first], array[first])
     chosen = stored.select(first)
     assert chosen.shape == array[first].shape
@@ -409,14 +422,85 @@ def test_stored_pixels_are_taken_as_from_an_array(
         np.testing.assert_array_equal(chosen[second], array[first][second])
 
 
-def test_a_file_that_is_cut_while_it_is_in_use() -> None:
-    array = np.zeros((3, 2, 2, 1), np.uint8)
-    np.save("stored.npy", array)
-    stored = StoredPixels(Path("stored.npy"))
-    os.truncate("stored.npy", 134)
+@pytest.mark.parametrize("damage", ["cut", "a byte changed"])
+def test_a_file_that_is_damaged_while_it_is_in_use(damage: str) -> None:
+    path = Path("stored.npy")
+    stored = store(path, np.zeros((3, 2, 2, 1), np.uint8))
+    if damage == "cut":
+        os.truncate(path, 134)
+    else:
+        content = bytearray(path.read_bytes())
+        content[132] ^= 1
+        path.write_bytes(content)
+    stored[:1]
     with pytest.raises(DataError) as caught:
         stored[:]
-    assert str(caught.value) == "stored.npy: the file was cut while it was in use"
+    assert str(caught.value) == (
+        "stored.npy: what pictures were decoded to is damaged; it is removed now, so "
+        "run the command again"
+    )
+    assert not path.exists()
+
+
+def test_the_path_may_be_relative_or_not(counted: list[Path]) -> None:
+    pictures("data", 2, 2)
+    source().load("train")
+    PictureFolder(Path("data").absolute(), Folder(path="data")).load("train")
+    assert len(counted) == 4
+    other = source(classes=("dog", "cat"))
+    assert other.load("train").labels.tolist() == [0, 0, 1, 1]
+    source().load("train")
+    assert (len(counted), len(cached())) == (8, 2)
+
+
+def test_what_a_killed_process_left_is_removed(counted: list[Path]) -> None:
+    pictures("data", 2, 2)
+    source().load("train")
+    (file,) = cached()
+    abandoned, held = (
+        file.with_name(f".0123456{n}.tmp.{file.name.split('-')[0]}-0.npy")
+        for n in range(2)
+    )
+    abandoned.touch()
+    with held.open("wb") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        picture("data/cat/9.png")
+        source().load("train")
+    assert not abandoned.exists()
+    assert held.exists()
+
+
+@pytest.mark.parametrize("name", ["a\nb", os.fsdecode(b"\xff")])
+def test_folders_with_names_that_no_class_can_have(name: str) -> None:
+    for folder in (name, "cat"):
+        picture(f"data/{folder}/1.png")
+    with pytest.raises(DataError) as caught:
+        source().describe()
+    assert str(caught.value).startswith("data: the names of classes must be ")
+
+
+def test_reading_stops_when_it_is_asked_to(
+    counted: list[Path], monkeypatch: pytest.MonkeyPatch, cli: Cli
+) -> None:
+    pictures("data", 40, 40)
+    Path("c.yaml").write_text(CONFIG)
+
+    def read(path: Path, *arguments: Any) -> Any:
+        counted.append(path)
+        if len(counted) == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.01)
+        return read_picture(path, *arguments)
+
+    monkeypatch.setattr("cnncli.data.decoding.read_picture", read)
+    handler = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        result = cli("train", "c.yaml", "-q", exit_code=143)
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    assert result.stderr == "stopped while reading images; run it again\n"
+    assert len(counted) < 40
+    assert cached() == []
 
 
 def test_training_from_a_file_gives_the_same_bytes(

@@ -6,12 +6,15 @@ anew when any of the pictures, or how they are decoded, has changed.
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import json
 import math
-import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,10 +24,10 @@ import PIL
 
 from cnncli.data.pictures import Fit, read_picture
 from cnncli.data.source import MOST_IN_MEMORY
-from cnncli.data.stored import StoredPixels
+from cnncli.data.stored import PixelsWriter, StoredPixels
 from cnncli.errors import DataError, OtherShapeError, OutputError
 from cnncli.system.caches import cache_folder
-from cnncli.system.files import check_space, new_file
+from cnncli.system.files import new_file
 from cnncli.system.processor import available_threads
 from cnncli.system.tracking import tracked
 
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 
     from cnncli.data.images import Pixels
 
-_VERSION = 1
+_VERSION = 2
 _MOST_PROBLEMS = 20
 _MOST_OTHERS = 3
 
@@ -115,42 +118,58 @@ class Decoding:
             )
 
     def _store(self, path: Path) -> None:
-        """Decode all pictures into a file."""
-        header = {"descr": "|u1", "fortran_order": False}
+        """Decode all pictures into a file; remove what is left of others like it."""
+        alike = f"{path.name.split('-')[0]}-*.npy"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            check_space(path.parent, total=self.size, largest=self.size)
+            _remove_abandoned(path.parent, alike)
+            _check_room(path.parent, self.size)
             with new_file(path, overwrite=True) as file:
-                np.lib.format.write_array_header_1_0(
-                    file, {**header, "shape": (len(self.paths), *self.shape)}
-                )
-                file.flush()
-                start, step = file.tell(), math.prod(self.shape)
-
-                def keep(number: int, image: NDArray[np.uint8]) -> None:
-                    os.pwrite(file.fileno(), image.tobytes(), start + number * step)
-
-                self._decode(keep)
+                fcntl.flock(file, fcntl.LOCK_EX)
+                writer = PixelsWriter(file, (len(self.paths), *self.shape))
+                self._decode(writer.put)
+                writer.finish()
         except (OSError, OutputError) as error:
+            reason = getattr(error, "strerror", None) or error
             raise OutputError(
-                f"{error}; what {len(self.paths):,} pictures are decoded to takes "
-                f"{self.size / 1e6:,.0f} MB there: name a folder with room in "
-                "XDG_CACHE_HOME, or make data.source.folder.image_shape smaller"
+                f"{path.parent}: {reason}; what {len(self.paths):,} pictures are "
+                f"decoded to takes {self.size / 1e6:,.0f} MB there: name a folder with "
+                "room in XDG_CACHE_HOME, or make image_shape smaller"
             ) from error
-        for other in path.parent.glob(f"{path.name.split('-')[0]}-*.npy"):
+        for other in path.parent.glob(alike):
             if other != path:
                 other.unlink(missing_ok=True)
 
     def _cache_file(self) -> Path:
         """Return the file for these pictures as they are now, decoded in this way."""
         decoded_as = [_VERSION, PIL.__version__, self.shape, self.fit]
-        folder = os.path.commonpath([path.absolute() for path in self.paths])
+        paths = [path.absolute() for path in self.paths]
         states: list[Any] = []
-        for path in self.paths:
+        for path in paths:
             found = path.stat()
             states.append([str(path), found.st_size, found.st_mtime_ns])
-        names = [_digest([folder, decoded_as[2:]]), _digest([decoded_as, states])]
+        folders = list(dict.fromkeys(str(path.parent) for path in paths))
+        names = [_digest([folders, decoded_as[2:]]), _digest([decoded_as, states])]
         return cache_folder("pictures") / f"{'-'.join(names)}.npy"
+
+
+def _check_room(folder: Path, size: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise OSError(errno.ENOSPC, f"{free / 1e6:,.0f} MB are free")
+
+
+def _remove_abandoned(folder: Path, alike: str) -> None:
+    """Remove files that were being written when their process was killed.
+
+    Args:
+        folder: Where they are.
+        alike: What their names will match.
+    """
+    for path in folder.glob(f".*.tmp.{alike}"):
+        with suppress(OSError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
 
 
 def _some(problems: Sequence[str], most: int, what: str) -> list[str]:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 _MOST_PROBLEMS = 20
 _LOOKED_AT = (64, 64)
-"""What pictures of many sizes are brought to where nobody says more of them."""
+"""What pictures of many sizes, or large ones, are brought to where nobody says more."""
+_LARGEST = 256
+"""The longer side of pictures that are looked at as they are."""
 
 
 @dataclass(frozen=True)
@@ -101,19 +103,20 @@ def read_headers(data: DataInfo) -> Headers | None:
 def fitted(data: DataInfo, headers: Headers | None) -> tuple[DataInfo, Headers | None]:
     """Bring pictures to one size where nobody says to which.
 
-    That is their own if they have one; what is said of larger ones is true of small
-    copies of them too.
+    That is their own if they have one that isn't large; what is said of small copies
+    of others is true of them too.
     """
     source = data.source
     if headers is None or not isinstance(source, PictureSource):
         return data, headers
     channels = max(header.shape[2] for header in headers.headers)
     sizes = {header.shape[:2] for header in headers.headers}
-    size = sizes.pop() if len(sizes) == 1 else _LOOKED_AT
+    own = next(iter(sizes)) if len(sizes) == 1 else None
+    size = own if own and max(own) <= _LARGEST else _LOOKED_AT
     resized = source.brought_to((*size, channels)).describe()
-    if sizes:
-        note = "pictures of {:,} sizes are looked at as {} x {}, stretched".format(
-            len(sizes), *size
-        )
+    if size != own:
+        of = "{} x {}".format(*own) if own else f"{len(sizes):,} sizes"
+        height, width = size
+        note = f"pictures of {of} are looked at as {height} x {width}, stretched"
         resized = replace(resized, notes=(*resized.notes, f"{data.place}: {note}"))
     return resized, Headers(headers.headers, resized.image_shape)

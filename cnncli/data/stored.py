@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import os
 import weakref
+import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 import numpy as np
 
@@ -24,8 +25,43 @@ class _File:
         weakref.finalize(self, os.close, descriptor)
 
 
+class PixelsWriter:
+    """Writes images to a .npy file, in any order and from several threads.
+
+    After the array stand the images' CRC-32 checksums, which NumPy leaves alone.
+
+    Args:
+        file: An empty file.
+        shape: (n, height, width, channels).
+    """
+
+    def __init__(self, file: BinaryIO, shape: tuple[int, ...]) -> None:
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.flush()
+        self._file = file
+        self._start = file.tell()
+        self._size = math.prod(shape[1:])
+        self._checksums = np.zeros(shape[0], "<u4")
+
+    def put(self, number: int, image: NDArray[np.uint8]) -> None:
+        """Write an image.
+
+        Raises:
+            OSError: There is no room.
+        """
+        content = image.tobytes()
+        self._checksums[number] = zlib.crc32(content)
+        os.pwrite(self._file.fileno(), content, self._start + number * self._size)
+
+    def finish(self) -> None:
+        """Write the checksums."""
+        end = self._start + len(self._checksums) * self._size
+        os.pwrite(self._file.fileno(), self._checksums.tobytes(), end)
+
+
 class StoredPixels:
-    """Images in a .npy file, all or some of them.
+    """Images that ``PixelsWriter`` wrote, all or some of them.
 
     The file is read and not mapped, so that memory is never taken by pages of it.
 
@@ -34,7 +70,7 @@ class StoredPixels:
 
     Raises:
         OSError: The file can't be read.
-        ValueError: It isn't a whole .npy file of images of unsigned bytes.
+        ValueError: It isn't such a file, or not all of it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,7 +81,10 @@ class StoredPixels:
             if fortran_order or dtype != np.uint8 or len(shape) != 4:
                 raise ValueError("not images of unsigned bytes in row-major order")
             self._offset = file.tell()
-            if os.fstat(file.fileno()).st_size != self._offset + math.prod(shape):
+            end = self._offset + math.prod(shape)
+            file.seek(end)
+            self._checksums = np.frombuffer(file.read(), "<u4")
+            if file.tell() != end + 4 * shape[0]:
                 raise ValueError("not as long as its header says")
             self._file = _File(os.dup(file.fileno()))
         self._image_shape = shape[1:]
@@ -70,8 +109,13 @@ class StoredPixels:
         size = math.prod(self._image_shape)
         for image, index in zip(pixels, indices, strict=True):
             place = self._offset + index * size
-            if os.preadv(self._file.descriptor, [image.data], place) != size:
-                raise DataError(f"{self._path}: the file was cut while it was in use")
+            length = os.preadv(self._file.descriptor, [image.data], place)
+            if length != size or zlib.crc32(image.data) != self._checksums[index]:
+                self._path.unlink(missing_ok=True)
+                raise DataError(
+                    f"{self._path}: what pictures were decoded to is damaged; it is "
+                    "removed now, so run the command again"
+                )
         return pixels
 
     def __array__(

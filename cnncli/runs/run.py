@@ -7,12 +7,13 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cnncli.config import config_to_yaml
 from cnncli.data.audit import suspicions
 from cnncli.data.dataset import Splits, load_splits
-from cnncli.errors import OutputError, TrainingError
+from cnncli.errors import OutputError, StoppedError, TrainingError
 from cnncli.evaluation.evaluate import evaluate
 from cnncli.experiment.precision import precision_warning
 from cnncli.runs.checkpoints import Checkpoints
@@ -21,6 +22,7 @@ from cnncli.runs.manifest import first_manifest, last_manifest
 from cnncli.runs.results import RunResult, write_history, write_results
 from cnncli.runs.resume import check_same, extension_warning, run_identity
 from cnncli.system.signals import StopRequest, stop_request
+from cnncli.system.tracking import heeding
 from cnncli.training.fit import fit
 from cnncli.training.progress import TrainingProgress
 from cnncli.training.watchers import Warnings, Watchers
@@ -128,7 +130,8 @@ def _train(
         TrainingError: Training diverged, with how to keep what was good.
     """
     config, data = experiment.config, experiment.data
-    splits = _load_splits(experiment, watcher)
+    with heeding(partial(_stop_reading, request, folder, state)):
+        splits = _load_splits(experiment, watcher)
     network = backend.build(
         config, data.image_shape, len(data.class_names), splits.normalization
     )
@@ -160,6 +163,17 @@ def _train(
         _leave_history(folder, progress)
         stop_if_asked(request, folder, progress)
     return _Trained(network, progress, splits.test, splits.describe())
+
+
+def _stop_reading(request: StopRequest, folder: RunFolder, state: State | None) -> None:
+    """Stop while images are read, if a signal has asked for it.
+
+    Raises:
+        StoppedError: There was a signal.
+    """
+    if request.signal:
+        again = f"go on with: {folder.resume_command}" if state else "run it again"
+        raise StoppedError(request.signal, f"stopped while reading images; {again}")
 
 
 def _load_splits(experiment: Experiment, watcher: Watcher) -> Splits:

@@ -30,6 +30,24 @@ def tracked(doing: str, total: int, parts: Iterable[None]) -> None:
 
 
 @contextmanager
+def heeding(check: Callable[[], None]) -> Iterator[None]:
+    """Have something checked after each part of work while the block runs.
+
+    Args:
+        check: May raise an error, which ends the work.
+    """
+    watched = _tracker.get()
+
+    def tracker(doing: str, total: int, parts: Iterable[None]) -> Iterator[None]:
+        for _ in watched(doing, total, parts) if watched else parts:
+            check()
+            yield
+
+    with watching(tracker):
+        yield
+
+
+@contextmanager
 def watching(tracker: Tracker) -> Iterator[None]:
     """Have work watched while the block runs."""
     token = _tracker.set(tracker)

@@ -225,8 +225,8 @@ def _label_column(path: Path, header: list[str], columns: int, asked: Csv) -> in
         return named[0]
     if not named and _is_image(columns, asked):
         raise DataError(
-            f"{path}: no label column: {columns:,} pixel columns, usable for predict, "
-            "not for evaluate"
+            f"{path}: no label column, only {columns:,} pixel columns; without labels "
+            "nothing can be trained or evaluated"
         )
     if not header:
         return 0

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from cnncli.config.problems import quoted, suggestion
+from cnncli.data.labels import check_names
 from cnncli.data.listing import is_shown, list_pictures, natural
 from cnncli.data.streams import check_there
 from cnncli.errors import DataError, DataNotFoundError
@@ -159,6 +160,7 @@ def _classes_of(place: Path) -> tuple[str, ...]:
             f"{place}: {len(classes):,} folders; at most {_MOST_CLASSES} classes can "
             "be told apart"
         )
+    check_names(place, classes)
     return classes
 
 
