@@ -118,6 +118,27 @@ def test_files_of_others_are_not_evaluated(cli: Cli, tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize("name", ["net.onnx", "net.tflite"])
+def test_a_file_that_was_changed_is_refused(
+    name: str, cli: Cli, exported: Path, finished: Path
+) -> None:
+    """The last layer's biases stand in both files as they are."""
+    from cnncli.modelfile.file import open_model
+
+    content = (exported / name).read_bytes()
+    biases = bytes(open_model(finished).weights["output"][1].values)
+    place = content.index(biases)
+    for offset in (0, 1, len(biases) - 1):
+        changed = bytearray(content)
+        changed[place + offset] ^= 4
+        Path(name).write_bytes(changed)
+        said = cli("evaluate", name, "--data", "fashion-mnist", exit_code=4).stderr
+        assert said == (
+            f"error: {name}: damaged, or not written by cnncli export: its content "
+            "isn't what was written\n"
+        )
+
+
 def test_a_description_of_something_else_is_refused(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,6 +32,16 @@ _PixelMean = Annotated[float, Field(ge=0, le=255)]
 _PerChannel = Annotated[tuple[float, ...], Field(min_length=1, max_length=3)]
 
 
+def check_digest(stored: str | None, found: str) -> None:
+    """Refuse a network that isn't the one that was written.
+
+    Raises:
+        ValueError: The digests differ.
+    """
+    if stored != found:
+        raise ValueError("its content isn't what was written")
+
+
 class Description(Section):
     """What whoever runs an exported network must know.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from cnncli.export.formats import Run, Trained
 
 DESCRIPTION_NAME = "description.json"
+_DIGEST = "sha256.txt"
+"""The file in the archive with the SHA-256 of what stands before it."""
 
 
 class LiteRT:
@@ -65,14 +68,22 @@ class LiteRT:
         """Return the description in a file.
 
         Raises:
-            ValueError: There is none.
+            ValueError: There is none, or the file has been changed.
         """
-        from cnncli.export.description import Description
+        from cnncli.export.description import Description, check_digest
 
         if not zipfile.is_zipfile(path):
             return Description.from_json(None)
         with zipfile.ZipFile(path) as archive:
-            return Description.from_json(json.loads(archive.read(DESCRIPTION_NAME)))
+            description = Description.from_json(
+                json.loads(archive.read(DESCRIPTION_NAME))
+            )
+            names = archive.namelist()
+            digest = archive.read(_DIGEST).decode() if _DIGEST in names else None
+            start = min(member.header_offset for member in archive.infolist())
+        network = path.read_bytes()[:start]
+        check_digest(digest, hashlib.sha256(network).hexdigest())
+        return description
 
     def lines(self, path: str) -> tuple[str, str, str]:
         """Return the three lines of Python that run a file."""
@@ -90,4 +101,6 @@ def _with_files(content: bytes, description: Description) -> bytes:
     with zipfile.ZipFile(file, "a") as archive:
         archive.writestr(zipfile.ZipInfo(LABELS_NAME), labels_text(description))
         archive.writestr(zipfile.ZipInfo(DESCRIPTION_NAME), text)
+        digest = hashlib.sha256(content).hexdigest()
+        archive.writestr(zipfile.ZipInfo(_DIGEST), digest)
     return file.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    import onnx
     import onnxruntime
 
     from cnncli.export.description import Description
     from cnncli.export.formats import Run, Trained
+
+
+_DIGEST = "graph_sha256"
+"""The key of the digest of all that is computed."""
 
 
 class Onnx:
@@ -32,15 +38,13 @@ class Onnx:
         from cnncli.export.onnx_graph import build_graph
 
         model = build_graph(trained.saved, trained.description)
-        onnx.helper.set_model_props(
-            model,
-            {
-                key: value
-                if isinstance(value, str)
-                else json.dumps(value, ensure_ascii=False)
-                for key, value in trained.description.to_json().items()
-            },
-        )
+        texts = {
+            key: value
+            if isinstance(value, str)
+            else json.dumps(value, ensure_ascii=False)
+            for key, value in trained.description.to_json().items()
+        }
+        onnx.helper.set_model_props(model, texts | {_DIGEST: _digest(model)})
         onnx.checker.check_model(model, full_check=True)
         onnx.save(model, path)
 
@@ -61,19 +65,23 @@ class Onnx:
         """Return the description in a file.
 
         Raises:
-            ValueError: There is none.
+            ValueError: There is none, or the file has been changed.
         """
-        import onnxruntime
+        import onnx
 
-        from cnncli.export.description import Description
+        from cnncli.export.description import Description, check_digest
 
-        model = onnxruntime.InferenceSession(path, _options()).get_modelmeta()
-        return Description.from_json(
+        model = onnx.load(path)
+        texts = {entry.key: entry.value for entry in model.metadata_props}
+        digest = texts.pop(_DIGEST, None)
+        description = Description.from_json(
             {
                 key: json.loads(text) if text.startswith("[") else text
-                for key, text in model.custom_metadata_map.items()
+                for key, text in texts.items()
             }
         )
+        check_digest(digest, _digest(model))
+        return description
 
     def lines(self, path: str) -> tuple[str, str, str]:
         """Return the three lines of Python that run a file."""
@@ -82,6 +90,12 @@ class Onnx:
             f"session = onnxruntime.InferenceSession({path!r})",
             "probabilities = session.run(None, {'image': images})[0]",
         )
+
+
+def _digest(model: onnx.ModelProto) -> str:
+    """Return the SHA-256 of a model's graph, weights included."""
+    content = model.graph.SerializeToString(deterministic=True)
+    return hashlib.sha256(content).hexdigest()
 
 
 def _options() -> onnxruntime.SessionOptions:
