@@ -299,3 +299,12 @@ def test_label_smoothing_without_smoothing_is_the_sparse_loss() -> None:
     targets = np.array([[0.8, 0.1, 0.1], [0.1, 0.1, 0.8]])
     expected = -(targets * np.log(probabilities.numpy())).sum(axis=1)
     np.testing.assert_allclose(smoothed, expected, atol=1e-5)
+
+
+def test_tensorflow_keeps_its_own_log_to_itself(config: Config) -> None:
+    import logging
+
+    from cnncli.backend.start import start
+
+    start(config)
+    assert logging.getLogger("tensorflow").getEffectiveLevel() == logging.ERROR
