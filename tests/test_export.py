@@ -237,6 +237,7 @@ run it on images with:
 """
 
 
+@pytest.mark.slow
 def test_whole_numbers_are_measured(cli: Cli, finished: Path) -> None:
     command = ("export", str(finished), "--format", "tflite", "-o", "m.tflite")
     cli(*command)

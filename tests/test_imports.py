@@ -88,6 +88,7 @@ def test_the_command_itself_never_loads_hdf5(model: Path) -> None:
     assert imported == {"numpy", "pydantic", "yaml"}
 
 
+@pytest.mark.slow
 def test_what_tensorflow_makes_when_imported_is_not_looked_at_again() -> None:
     program = """\
 import gc

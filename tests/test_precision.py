@@ -86,6 +86,7 @@ def test_what_was_picked_is_in_the_manifest_and_the_config(
     assert "precision: float32" in Path("run/config.yaml").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("given", "is_on"), [(None, True), ("0", False)])
 def test_onednn_is_on_unless_the_user_says_otherwise(
     given: str | None, is_on: bool, monkeypatch: pytest.MonkeyPatch

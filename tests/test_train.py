@@ -121,6 +121,7 @@ def test_model_loads_in_plain_keras_and_can_go_on(finished: Path) -> None:
     assert history["loss"][0] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 def test_plain_keras_predicts_the_same_with_other_convolutions(cli: Cli) -> None:
     import keras
