@@ -221,7 +221,7 @@ def _asked(opened: Opened, images: Sequence[Path], data: Path | None) -> _Asked:
 
 def _find_pictures(images: Sequence[Path]) -> tuple[list[Path], Counter[str]]:
     """Return the files to read, and how many in folders are passed over, by suffix."""
-    from cnncli.data.listing import list_pictures
+    from cnncli.data.listing import count_suffixes, list_pictures
     from cnncli.data.pictures import FORMATS
 
     paths: list[Path] = []
@@ -233,7 +233,7 @@ def _find_pictures(images: Sequence[Path]) -> tuple[list[Path], Counter[str]]:
         listing = list_pictures(path)
         passed_over += listing.passed_over
         if not listing.pictures:
-            others = _suffixes(listing.passed_over)
+            others = count_suffixes(listing.passed_over)
             others = f", but {others}" if others else ""
             raise DataError(
                 f"{path}: no pictures in the folder{others}; what is read: "
@@ -250,20 +250,12 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _suffixes(passed_over: Counter[str]) -> str:
-    """Return how many files have which suffix: "12 .heic, 1 without a suffix"."""
-    return ", ".join(
-        f"{count:,} {suffix or 'without a suffix'}"
-        for suffix, count in sorted(
-            passed_over.items(), key=lambda item: (-item[1], item[0])
-        )
-    )
-
-
 def _predict(
     predictor: Predictor, asked: _Asked, writer: Writer, progress: QuietProgress
 ) -> _Told:
     """Predict and write everything down; say what was done to the images."""
+    from cnncli.data.listing import count_suffixes
+
     started = time.perf_counter()
     told, counts = _Told([], []), predictor.counts
     for rows in predictor.predict(asked.images):
@@ -277,7 +269,7 @@ def _predict(
     warnings = list(_warnings(predictor))
     writer.finish(counts, asked.passed_over, warnings)
     if asked.passed_over:
-        progress.note(f"note: passed over: {_suffixes(asked.passed_over)}")
+        progress.note(f"note: passed over: {count_suffixes(asked.passed_over)}")
     for change, count in sorted(counts.changes.items()):
         were = "1 image was" if count == 1 else f"{count:,} images were"
         progress.note(f"note: {were} {change}")

@@ -58,6 +58,16 @@ def list_pictures(folder: Path) -> Listing:
     return Listing(tuple(sorted(pictures, key=natural)), passed_over)
 
 
+def count_suffixes(passed_over: Counter[str]) -> str:
+    """Return how many files have which suffix: "12 .heic, 1 without a suffix"."""
+    return ", ".join(
+        f"{count:,} {suffix or 'without a suffix'}"
+        for suffix, count in sorted(
+            passed_over.items(), key=lambda item: (-item[1], item[0])
+        )
+    )
+
+
 def is_shown(name: str) -> bool:
     """Return whether a name is neither hidden nor what systems leave behind."""
     return not name.startswith(".") and name.lower() not in _LITTER

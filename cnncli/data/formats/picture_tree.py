@@ -11,7 +11,7 @@ from typing import Literal
 
 from cnncli.config.problems import quoted, suggestion
 from cnncli.data.labels import check_names
-from cnncli.data.listing import is_shown, list_pictures, natural
+from cnncli.data.listing import count_suffixes, is_shown, list_pictures, natural
 from cnncli.data.streams import check_there
 from cnncli.errors import DataError, DataNotFoundError
 from cnncli.system.files import read_json
@@ -226,10 +226,7 @@ def _notes(
             f"{_listed(list(classes))} ({len(classes)})"
         )
     if passed_over:
-        counts = ", ".join(
-            f"{count:,} {suffix or 'without a suffix'}"
-            for suffix, count in passed_over.most_common()
-        )
+        counts = count_suffixes(passed_over)
         notes.append(f"{root}: files passed over, which aren't pictures: {counts}")
     return notes
 
