@@ -49,6 +49,11 @@ changed, with Dropout, random layers and batch statistics where the network has 
     help="Exit with code 7 if the accuracy is lower, such as 0.88.",
 )
 @click.option(
+    "--probabilities",
+    is_flag=True,
+    help="Give predictions.csv a column with the probability of each class.",
+)
+@click.option(
     "--out",
     type=file_path,
     metavar="DIR",
@@ -62,6 +67,7 @@ def evaluate(
     split: SplitName,
     data: Path | None,
     fail_under: float | None,
+    probabilities: bool,
     out: Path | None,
     overwrite: bool,
     as_json: bool,
@@ -91,7 +97,7 @@ def evaluate(
     folder = out or file.parent / f"evaluation-{result.split}"
     text = json.dumps(result.to_dict(), indent=2) if as_json else None
     try:
-        _write(result, folder, overwrite=overwrite)
+        _write(result, folder, probabilities=probabilities, overwrite=overwrite)
     except OutputError:
         # What was computed is shown even where it can't be kept.
         click.echo(text or format_evaluation(result, None))
@@ -201,12 +207,16 @@ def _confusion_table(result: Evaluation) -> str:
     return aligned(rows, right=(2, 3))
 
 
-def _write(result: Evaluation, folder: Path, *, overwrite: bool) -> None:
+def _write(
+    result: Evaluation, folder: Path, *, probabilities: bool, overwrite: bool
+) -> None:
     from cnncli.commands.progress import QuietProgress
     from cnncli.runs.results import evaluation_files
     from cnncli.system.files import write_new_files
 
-    contents = evaluation_files(result, QuietProgress())
+    contents = evaluation_files(
+        result, QuietProgress(), all_probabilities=probabilities
+    )
     write_new_files(
         {folder / name: content for name, content in contents.items()},
         overwrite=overwrite,

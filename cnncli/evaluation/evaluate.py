@@ -38,8 +38,7 @@ class Evaluation:
         indices: (n,) where each image stands in its file, from 0.
         files: What the images are called, if they have names.
         true: (n,) each image's label, a class number.
-        predicted: (n,) the class with the highest probability.
-        probability: (n,) that probability.
+        probabilities: (n, num_classes) float32, from 0 to 1.
         measures: Mean of the loss and of each metric over the images.
         classes: The score of each class.
         confusion_matrix: (num_classes, num_classes) counts; rows are the true
@@ -51,12 +50,30 @@ class Evaluation:
     indices: np.ndarray
     files: Sequence[str]
     true: np.ndarray
-    predicted: np.ndarray
-    probability: np.ndarray
+    probabilities: NDArray[np.float32]
     measures: dict[str, float]
     classes: tuple[ClassScore, ...]
     confusion_matrix: np.ndarray
     confusions: tuple[Confusion, ...]
+
+    @property
+    def predicted(self) -> NDArray[np.int64]:
+        """(n,) the class with the highest probability."""
+        predicted: NDArray[np.int64] = self.probabilities.argmax(axis=1)
+        return predicted
+
+    @property
+    def probability(self) -> NDArray[np.float32]:
+        """(n,) the probability of the predicted class."""
+        highest: NDArray[np.float32] = self.probabilities.max(axis=1)
+        return highest
+
+    @property
+    def probability_of_true(self) -> NDArray[np.float32]:
+        """(n,) the probability of the label."""
+        of_true: NDArray[np.float32]
+        of_true = self.probabilities[np.arange(len(self.true)), self.true]
+        return of_true
 
     @property
     def correct(self) -> int:
@@ -137,15 +154,13 @@ def evaluate(
             f"{len(images):,} {split} images: its weights or its normalisation are far "
             "too large; train it again with a lower learning rate"
         )
-    predicted = probabilities.argmax(axis=1)
-    matrix = count_pairs(images.labels, predicted, len(class_names))
+    matrix = count_pairs(images.labels, probabilities.argmax(axis=1), len(class_names))
     return Evaluation(
         split=split,
         indices=images.indices,
         files=[images.names[index] for index in images.indices] if images.names else (),
         true=images.labels,
-        predicted=predicted,
-        probability=probabilities.max(axis=1),
+        probabilities=probabilities,
         measures=prediction.means(),
         classes=class_scores(matrix, class_names),
         confusion_matrix=matrix,

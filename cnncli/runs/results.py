@@ -133,13 +133,14 @@ def write_results(
 
 
 def evaluation_files(
-    evaluation: Evaluation, watcher: Watcher
+    evaluation: Evaluation, watcher: Watcher, *, all_probabilities: bool = False
 ) -> dict[str, bytes | str]:
     """Return the files that an evaluation makes, by their names.
 
     Args:
         evaluation: What to write.
         watcher: Is told what the picture lacks.
+        all_probabilities: Whether predictions.csv gets a column for each class.
     """
     import numpy as np
     import pandas as pd
@@ -157,10 +158,15 @@ def evaluation_files(
             "true": texts[evaluation.true],
             "predicted": texts[evaluation.predicted],
             "probability": evaluation.probability,
+            "probability_of_true": evaluation.probability_of_true,
         }
     )
     if evaluation.files:
         predictions["file"] = [printable(name) for name in evaluation.files]
+    if all_probabilities:
+        columns = [f"probability: {name}" for name in names]
+        each = pd.DataFrame(evaluation.probabilities, columns=columns)
+        predictions = pd.concat([predictions, each], axis=1)
     return {
         "metrics.json": json.dumps(evaluation.to_dict(), indent=2) + "\n",
         "predictions.csv": predictions.to_csv(index=False),
