@@ -75,6 +75,17 @@ class Evaluation:
         of_true = self.probabilities[np.arange(len(self.true)), self.true]
         return of_true
 
+    def surest_first(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return images in the order of their probabilities.
+
+        Where that of the predicted class is the same, the label's decides.
+
+        Args:
+            positions: Which of the images.
+        """
+        keys = self.probability_of_true[positions], -self.probability[positions]
+        return positions[np.lexsort(keys)]
+
     @property
     def correct(self) -> int:
         """How many images have the highest probability at their label."""
