@@ -24,6 +24,7 @@ from cnncli.commands.init import init
 from cnncli.commands.inspect import inspect
 from cnncli.commands.plot_model import plot_model
 from cnncli.commands.predict import predict
+from cnncli.commands.report import report
 from cnncli.commands.schema import schema
 from cnncli.commands.started import OWN_PROCESS
 from cnncli.commands.summary import summary
@@ -95,6 +96,7 @@ def cli(debug: bool) -> None:
 for command in (
     train,
     evaluate,
+    report,
     predict,
     summary,
     plot_model,

@@ -35,7 +35,7 @@ training:
 
 @contextmanager
 def without_pictures() -> Iterator[None]:
-    """Write a word for each picture instead of drawing it."""
+    """Write a word for each picture, and for the report, instead of drawing it."""
 
     def save(_: Figure, file: BinaryIO, **options: object) -> None:
         file.write(b"picture")
@@ -44,6 +44,7 @@ def without_pictures() -> Iterator[None]:
     with (
         mock.patch(f"{figure}.savefig", save),
         mock.patch(f"{figure}.draw_without_rendering"),
+        mock.patch("cnncli.report.report.report_page", lambda *_: "report"),
     ):
         yield
 

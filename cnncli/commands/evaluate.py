@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cnncli.architecture.batches import PREDICTION_BATCH
 from cnncli.commands import offered
 from cnncli.commands.options import (
     Share,
@@ -18,12 +19,13 @@ from cnncli.commands.options import (
 )
 from cnncli.commands.started import backend_started, native_stderr_watched
 from cnncli.errors import GateError, OutputError, printable
-from cnncli.modelfile.place import is_exported
+from cnncli.modelfile.place import REPORT_NAME, is_exported
 from cnncli.system.columns import aligned
 
 if TYPE_CHECKING:
     from cnncli.data.dataset import SplitName
     from cnncli.evaluation.evaluate import Evaluation
+    from cnncli.report.known import Measured, Trained
 
 
 _HISTORY_DIFFERS = """\
@@ -79,7 +81,7 @@ def evaluate(
 
     Prints loss, accuracy with its 95 % Wilson interval, the scores of each class, the
     ten most frequent confusions and the two counts; writes metrics.json,
-    predictions.csv and confusion_matrix.png.
+    predictions.csv, confusion_matrix.png and report.html, a page to look at.
 
     \b
     Examples:
@@ -91,13 +93,16 @@ def evaluate(
     if data is not None and split != "test":
         raise click.UsageError("--data has its own test images; leave out --split")
     if is_exported(model):
-        result, file = _evaluate_exported(model, data), model
+        measured, trained, file = (*_evaluate_exported(model, data), model)
     else:
-        result, file = _evaluate_model(model, split, data)
+        measured, trained, file = _evaluate_model(model, split, data)
+    result = measured.evaluation
     folder = out or file.parent / f"evaluation-{result.split}"
     text = json.dumps(result.to_dict(), indent=2) if as_json else None
     try:
-        _write(result, folder, probabilities=probabilities, overwrite=overwrite)
+        _write(
+            measured, trained, folder, probabilities=probabilities, overwrite=overwrite
+        )
     except OutputError:
         # What was computed is shown even where it can't be kept.
         click.echo(text or format_evaluation(result, None))
@@ -111,30 +116,31 @@ def evaluate(
 
 def _evaluate_model(
     model: Path, split: SplitName, data: Path | None
-) -> tuple[Evaluation, Path]:
-    """Evaluate a model in Keras; return the path of its file too."""
-    from cnncli.architecture.batches import PREDICTION_BATCH
+) -> tuple[Measured, Trained, Path]:
+    """Evaluate a model in Keras; return what its run says and its file's path too."""
     from cnncli.commands.progress import open_progress
-    from cnncli.evaluation.evaluate import evaluate as evaluate_network
     from cnncli.evaluation.images import load_evaluation_images
     from cnncli.experiment.memory import check_memory_to_predict
     from cnncli.modelfile.file import open_model
+    from cnncli.runs.reports import measure, trained_to
 
     saved = open_model(model)
     check_memory_to_predict(saved, PREDICTION_BATCH)
     with open_progress(quiet=False):
         images, name = load_evaluation_images(saved, split, data)
     with backend_started(saved.config) as backend:
-        network = backend.load(saved)
-        result = evaluate_network(network, images, saved.class_names, split=name)
-    return result, saved.path
+        measured = measure(
+            backend.load(saved), images, saved.class_names, saved.config, split=name
+        )
+    return measured, trained_to(saved), saved.path
 
 
-def _evaluate_exported(model: Path, data: Path | None) -> Evaluation:
+def _evaluate_exported(model: Path, data: Path | None) -> tuple[Measured, Trained]:
     """Evaluate an exported file in its own run time."""
     from cnncli.evaluation.evaluate import evaluate as evaluate_network
     from cnncli.evaluation.images import load_images_at
     from cnncli.export.reading import open_exported
+    from cnncli.report.known import Measured, Trained
 
     if data is None:
         raise click.UsageError(
@@ -143,9 +149,10 @@ def _evaluate_exported(model: Path, data: Path | None) -> Evaluation:
         )
     with native_stderr_watched():
         network = open_exported(model)
-        described = network.description
-        images = load_images_at(data, "test", described)
-        return evaluate_network(network, images, described.class_names, split="data")
+        classes = network.description.class_names
+        images = load_images_at(data, "test", network.description)
+        result = evaluate_network(network, images, classes, split="data")
+    return Measured(result, images), Trained(model.name)
 
 
 def format_evaluation(result: Evaluation, folder: Path | None) -> str:
@@ -208,15 +215,24 @@ def _confusion_table(result: Evaluation) -> str:
 
 
 def _write(
-    result: Evaluation, folder: Path, *, probabilities: bool, overwrite: bool
+    measured: Measured,
+    trained: Trained,
+    folder: Path,
+    *,
+    probabilities: bool,
+    overwrite: bool,
 ) -> None:
     from cnncli.commands.progress import QuietProgress
+    from cnncli.report.report import report_page
     from cnncli.runs.results import evaluation_files
     from cnncli.system.files import write_new_files
 
-    contents = evaluation_files(
-        result, QuietProgress(), all_probabilities=probabilities
-    )
+    contents = {
+        **evaluation_files(
+            measured.evaluation, QuietProgress(), all_probabilities=probabilities
+        ),
+        REPORT_NAME: report_page(trained, measured),
+    }
     write_new_files(
         {folder / name: content for name, content in contents.items()},
         overwrite=overwrite,

@@ -16,7 +16,7 @@ from click import Context, Parameter
 from click.shell_completion import CompletionItem
 
 from cnncli.experiment.shipped import shipped_config
-from cnncli.modelfile.place import CONFIG_NAME, MODEL_NAME
+from cnncli.modelfile.place import CONFIG_NAME, METRICS_NAME, MODEL_NAME
 from cnncli.system.files import open_regular, read_json
 
 Item = CompletionItem[str]
@@ -101,7 +101,7 @@ def layers(context: Context, _: str) -> Iterator[Item]:
 @_offering
 def classes(context: Context, _: str) -> Iterator[Item]:
     """Offer the classes of MODEL, if it is a run's."""
-    metrics = read_json(_run_of(context) / "metrics.json")
+    metrics = read_json(_run_of(context) / METRICS_NAME)
     for number, score in enumerate(metrics["classes"]):
         yield _item(score["name"], f"class {number}")
 

@@ -146,7 +146,7 @@ class _Axis:
         """
         locator = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10], integer=whole, min_n_ticks=1)
         found = locator.tick_values(self._low, self._high)
-        inside = [v for v in found.tolist() if self._low <= v <= self._high]
+        inside = [float(v) for v in found if self._low <= v <= self._high]
         step = float(found[1] - found[0])
         digits = 0 if whole else max(0, -int(np.floor(np.log10(step) + 1e-9)))
         return tuple(Tick(self.at(value), f"{value:.{digits}f}") for value in inside)

@@ -6,11 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 _LABELS = {
-    "status": "status",
-    "reason": "reason",
     "started": "started",
-    "resumed": "resumed",
-    "ended": "ended",
     "seed": "seed",
     "precision": "precision",
     "threads": "threads",

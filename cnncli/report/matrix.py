@@ -84,39 +84,34 @@ def confusion_matrix(evaluation: Evaluation, thumbnails: Thumbnails) -> Matrix:
     """
     counts = evaluation.confusion_matrix
     names = tuple(score.name for score in evaluation.classes)
-    shown = labels(names)
     number_of = {name: number for number, name in enumerate(names)}
-    found = worst_confusions(counts, names, counts.size)
-    wrong = [(number_of[each.true], number_of[each.predicted]) for each in found]
-    right = [(number, number) for number in range(len(names))]
+    numbers = range(len(names))
     has_matrix = len(names) <= _MOST_CLASSES
-    most_pairs = _MOST_PAIRS if has_matrix else _MOST_PAIRS_ALONE
-    places = [*wrong, *right] if has_matrix else wrong[:most_pairs]
-    cells = {
-        (row, column): _cell(row, column, int(counts[row, column]), counts, shown)
-        for row, column in np.ndindex(*counts.shape)
-        if has_matrix or (row, column) in places
-    }
+    most = counts.size if has_matrix else _MOST_PAIRS_ALONE
+    found = worst_confusions(counts, names, most)
+    places = [(number_of[each.true], number_of[each.predicted]) for each in found]
+    if has_matrix:
+        places += [(number, number) for number in numbers if counts[number, number]]
+    shown = labels(names)
+    pairs = found[:_MOST_PAIRS] if has_matrix else found
     return Matrix(
         shown,
-        [[cells[row, column] for _, column in right] for row, _ in right]
+        [[_cell(row, column, counts, shown) for column in numbers] for row in numbers]
         if has_matrix
         else [],
         [
-            (each, cells[place])
-            for each, place in zip(found[:most_pairs], wrong, strict=False)
+            (pair, _cell(*place, counts, shown))
+            for pair, place in zip(pairs, places, strict=False)
         ],
         [
-            _behind(cells[place], place, evaluation, thumbnails)
+            _behind(_cell(*place, counts, shown), place, evaluation, thumbnails)
             for place in places
-            if counts[place]
         ],
     )
 
 
-def _cell(
-    row: int, column: int, images: int, counts: np.ndarray, shown: list[str]
-) -> Cell:
+def _cell(row: int, column: int, counts: np.ndarray, shown: list[str]) -> Cell:
+    images = int(counts[row, column])
     share = images / max(1, int(counts[row].sum()))
     is_right = row == column
     what = "right" if is_right else f"taken for {shown[column]}"

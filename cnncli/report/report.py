@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,11 +21,9 @@ from cnncli.report.thumbnails import Thumbnails
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cnncli.architecture import Shape
-    from cnncli.config.layers import Layer
-    from cnncli.data.images import Images
     from cnncli.evaluation.evaluate import Evaluation
     from cnncli.report.blocks import Block
+    from cnncli.report.known import Measured, Trained
 
 _MOST_LIKELY = 10
 _MOST_MISTAKES = 24
@@ -36,50 +33,10 @@ _SUSPECTS_OF_A_PAIR = 3
 View = dict[str, object]
 
 
-@dataclass(frozen=True)
-class Trained:
-    """How a network was trained.
-
-    Attributes:
-        config: The resolved config, as YAML.
-        history: One row an epoch, as in history.csv; there may be none.
-        manifest: What manifest.json says.
-    """
-
-    config: str = ""
-    history: Sequence[Mapping[str, float]] = ()
-    manifest: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What a network made of images.
-
-    Attributes:
-        evaluation: What it got right.
-        images: The images.
-        layers: The network's, which fit each other.
-        activations: What they make of the first image, (1, height, width, channels)
-            or (1, units), each by its name; empty if that can't be seen.
-    """
-
-    evaluation: Evaluation
-    images: Images
-    layers: Sequence[Layer] = ()
-    activations: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
-
-    @property
-    def image_shape(self) -> Shape:
-        """(height, width, channels)."""
-        height, width, channels = self.images.pixels.shape[1:]
-        return height, width, channels
-
-
-def report_page(name: str, trained: Trained, measured: Measured | None) -> str:
+def report_page(trained: Trained, measured: Measured | None) -> str:
     """Return the page of a report; of what isn't known it has no part.
 
     Args:
-        name: What the run is called, any text.
         trained: How the network was trained.
         measured: What it made of images; None of a run that has no network.
     """
@@ -90,8 +47,8 @@ def report_page(name: str, trained: Trained, measured: Measured | None) -> str:
         else []
     )
     view: View = {
-        "heading": name,
-        "title": f"{name}: report",
+        "heading": trained.name,
+        "title": f"{trained.name}: report",
         "status": _status(manifest),
         "tiles": list(_tiles(trained, measured, drawn)),
         "warnings": manifest.get("warnings", []),

@@ -15,8 +15,11 @@ from typing import Any
 from cnncli.errors import ModelFileError, OutputError
 from cnncli.modelfile.place import (
     CONFIG_NAME,
+    HISTORY_NAME,
     MANIFEST_NAME,
+    METRICS_NAME,
     MODEL_NAME,
+    REPORT_NAME,
     STATE_NAME,
     resume_command,
 )
@@ -31,12 +34,13 @@ _FILES = (
     MANIFEST_NAME,
     STATE_NAME,
     MODEL_NAME,
-    "history.csv",
+    HISTORY_NAME,
     "history.png",
     "summary.txt",
-    "metrics.json",
+    METRICS_NAME,
     "predictions.csv",
     "confusion_matrix.png",
+    REPORT_NAME,
     LOG,
 )
 

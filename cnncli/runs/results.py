@@ -7,14 +7,22 @@ take the place of the training images in memory.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from cnncli.architecture.table import format_summary
+from cnncli.config import config_to_yaml
 from cnncli.data.brightness import Brightness
 from cnncli.errors import printable
 from cnncli.modelfile.file import ModelFile
-from cnncli.modelfile.place import MODEL_NAME
+from cnncli.modelfile.place import (
+    HISTORY_NAME,
+    METRICS_NAME,
+    MODEL_NAME,
+    REPORT_NAME,
+)
+from cnncli.report.known import Trained
 from cnncli.system.files import write_file
 
 if TYPE_CHECKING:
@@ -22,6 +30,7 @@ if TYPE_CHECKING:
     from cnncli.config import Config
     from cnncli.evaluation.evaluate import Evaluation
     from cnncli.experiment.load import Experiment
+    from cnncli.report.known import Measured
     from cnncli.runs.folder import RunFolder
     from cnncli.training.progress import TrainingProgress
     from cnncli.training.watchers import Watcher
@@ -132,6 +141,32 @@ def write_results(
         write_file(folder / name, content)
 
 
+def write_report(
+    folder: RunFolder,
+    config: Config,
+    history: list[dict[str, float]],
+    manifest: Mapping[str, object],
+    measured: Measured,
+) -> None:
+    """Write the report of a run that is about to be finished.
+
+    Args:
+        folder: The run's.
+        config: The run's.
+        history: One row an epoch.
+        manifest: What its manifest will say beside what it says.
+        measured: What the network made of images.
+
+    Raises:
+        OutputError: The file can't be written.
+    """
+    from cnncli.report.report import report_page
+
+    noted = {**folder.manifest(), **manifest}
+    trained = Trained(str(config.name), config_to_yaml(config), history, noted)
+    write_file(folder / REPORT_NAME, report_page(trained, measured))
+
+
 def evaluation_files(
     evaluation: Evaluation, watcher: Watcher, *, all_probabilities: bool = False
 ) -> dict[str, bytes | str]:
@@ -168,7 +203,7 @@ def evaluation_files(
         each = pd.DataFrame(evaluation.probabilities, columns=columns)
         predictions = pd.concat([predictions, each], axis=1)
     return {
-        "metrics.json": json.dumps(evaluation.to_dict(), indent=2) + "\n",
+        METRICS_NAME: json.dumps(evaluation.to_dict(), indent=2) + "\n",
         "predictions.csv": predictions.to_csv(index=False),
         "confusion_matrix.png": plot_confusion_matrix(
             evaluation.confusion_matrix, names
@@ -187,5 +222,5 @@ def write_history(folder: RunFolder, rows: list[dict[str, float]]) -> None:
     from cnncli.plots.history import plot_history
 
     history = pd.DataFrame(rows)
-    write_file(folder / "history.csv", history.to_csv(index=False))
+    write_file(folder / HISTORY_NAME, history.to_csv(index=False))
     write_file(folder / "history.png", plot_history(history))

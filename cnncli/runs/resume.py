@@ -11,7 +11,7 @@ from cnncli.architecture.batches import batch_parts
 from cnncli.config import config_to_json
 from cnncli.config.schema import CosineDecay
 from cnncli.errors import ConfigError
-from cnncli.modelfile.place import MODEL_NAME, STATE_NAME
+from cnncli.modelfile.place import METRICS_NAME, MODEL_NAME, STATE_NAME
 from cnncli.runs.results import RunResult
 from cnncli.runs.state import State, read_state
 from cnncli.system.files import read_json
@@ -115,7 +115,7 @@ def finished_result(
     )
     if not is_complete:
         return None
-    evaluation = read_json(folder / "metrics.json")
+    evaluation = read_json(folder / METRICS_NAME)
     if evaluation is None:
         return None
     return RunResult.of(

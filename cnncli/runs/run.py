@@ -14,12 +14,12 @@ from cnncli.config import config_to_yaml
 from cnncli.data.audit import suspicions
 from cnncli.data.dataset import Splits, load_splits
 from cnncli.errors import OutputError, StoppedError, TrainingError
-from cnncli.evaluation.evaluate import evaluate
 from cnncli.experiment.precision import precision_warning
 from cnncli.runs.checkpoints import Checkpoints
 from cnncli.runs.endings import ending_noted, stop_if_asked, write_log
 from cnncli.runs.manifest import first_manifest, last_manifest
-from cnncli.runs.results import RunResult, write_history, write_results
+from cnncli.runs.reports import measure
+from cnncli.runs.results import RunResult, write_history, write_report, write_results
 from cnncli.runs.resume import check_same, extension_warning, run_identity
 from cnncli.system.signals import StopRequest, stop_request
 from cnncli.system.tracking import heeding
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from cnncli.training.watchers import Watcher
 
 _BYTES_A_PREDICTION = 64
-_BYTES_OF_REPORTS = 2_000_000
+_BYTES_OF_REPORTS = 4_000_000
 
 
 def run(
@@ -78,7 +78,9 @@ def run(
             gc.collect()  # the training images
             watcher.status("evaluating")
             classes = experiment.data.class_names
-            evaluation = evaluate(trained.network, trained.test, classes, split="test")
+            measured = measure(
+                trained.network, trained.test, classes, config, split="test"
+            )
             stop_if_asked(request, folder, trained.progress)
         watcher.status("writing the run folder")
         write_results(
@@ -88,7 +90,7 @@ def run(
             trained.network,
             trained.data,
             trained.progress.history,
-            evaluation,
+            measured.evaluation,
             watcher,
         )
         write_log(folder, log)
@@ -97,10 +99,11 @@ def run(
             trained.progress,
             config,
             time.perf_counter() - started,
-            evaluation.to_dict(),
+            measured.evaluation.to_dict(),
             warnings.messages,
         )
         manifest = last_manifest(folder, result, trained.data, trained.progress.seconds)
+        write_report(folder, config, result.history, manifest, measured)
         folder.finish("finished", **manifest)
     return result
 

@@ -155,6 +155,15 @@ def open_regular(path: Path) -> Iterator[BufferedReader]:
         yield file
 
 
+def read_text(path: Path) -> str:
+    """Return the text of a file, none if there is none that can be read."""
+    try:
+        with open_regular(path) as file:
+            return file.read().decode("utf-8", "replace")
+    except (OSError, NotRegularError):
+        return ""
+
+
 def read_json(path: Path) -> Any:
     """Return the value in a small JSON file of perhaps unknown origin.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from cnncli.system.files import read_text
+
 _ROOT = Path("/sys/fs/cgroup")
 
 
@@ -29,11 +31,3 @@ def group_folders(controller: str) -> Iterator[tuple[Path, int]]:
         for folder in (group, *group.parents):
             if folder.is_relative_to(mount):
                 yield folder, version
-
-
-def read_text(path: Path) -> str:
-    """Return the text of a file of the system's, none if it isn't there."""
-    try:
-        return path.read_text("utf-8", "replace")
-    except OSError:
-        return ""

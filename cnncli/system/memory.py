@@ -6,7 +6,8 @@ import resource
 from collections.abc import Iterator
 from pathlib import Path
 
-from cnncli.system import groups
+from cnncli.system.files import read_text
+from cnncli.system.groups import group_folders
 
 _LIBRARIES = 1_200_000_000
 """Bytes of address space that TensorFlow's libraries are mapped to."""
@@ -24,9 +25,7 @@ def free_memory() -> int | None:
 
 def _of_machine() -> Iterator[int]:
     """Read what Linux says is available; it counts in KiB."""
-    words = [
-        line.split() for line in groups.read_text(Path("/proc/meminfo")).splitlines()
-    ]
+    words = [line.split() for line in read_text(Path("/proc/meminfo")).splitlines()]
     sizes = {word[0]: int(word[1]) * 1024 for word in words}
     if "MemAvailable:" in sizes:
         yield sizes["MemAvailable:"] + sizes.get("SwapFree:", 0)
@@ -34,12 +33,12 @@ def _of_machine() -> Iterator[int]:
 
 def _of_groups() -> Iterator[int]:
     """Read what the control groups leave; files that they have cached can make room."""
-    for folder, version in groups.group_folders("memory"):
+    for folder, version in group_folders("memory"):
         limit, usage, prefix = _GROUP_FILES[version]
-        allowed = groups.read_text(folder / limit).strip()
-        used = groups.read_text(folder / usage).strip()
+        allowed = read_text(folder / limit).strip()
+        used = read_text(folder / usage).strip()
         if allowed.isdigit() and used.isdigit():
-            lines = groups.read_text(folder / "memory.stat").splitlines()
+            lines = read_text(folder / "memory.stat").splitlines()
             stat = dict(line.split(" ", 1) for line in lines)
             kinds = ("inactive_file", "active_file")
             cached = sum(int(stat.get(prefix + kind, 0)) for kind in kinds)
@@ -49,7 +48,7 @@ def _of_groups() -> Iterator[int]:
 def _of_process() -> Iterator[int]:
     """Read what ``ulimit -v`` leaves, in which TensorFlow's libraries must fit too."""
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    pages = groups.read_text(Path("/proc/self/statm")).split()
+    pages = read_text(Path("/proc/self/statm")).split()
     if limit != resource.RLIM_INFINITY and pages:
         used = int(pages[0]) * resource.getpagesize()
         yield max(0, limit - used - _LIBRARIES)
