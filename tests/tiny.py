@@ -44,7 +44,7 @@ def without_pictures() -> Iterator[None]:
     with (
         mock.patch(f"{figure}.savefig", save),
         mock.patch(f"{figure}.draw_without_rendering"),
-        mock.patch("cnncli.report.report.report_page", lambda *_: "report"),
+        mock.patch("cnncli.report.report.report_page", return_value="report"),
     ):
         yield
 
