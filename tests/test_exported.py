@@ -50,6 +50,7 @@ def test_evaluate_runs_the_file_itself(
         "confusion_matrix.png",
         "metrics.json",
         "predictions.csv",
+        "report.html",
     ]
 
 

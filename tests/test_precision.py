@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cnncli.experiment.load import load_experiment
-from cnncli.system import groups
+from cnncli.system import files
 from tests.processes import run_code
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def flags(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         known = str(path) == "/proc/cpuinfo"
         return f"model name: A\nflags: fpu {' '.join(names)}\n" if known else ""
 
-    monkeypatch.setattr(groups, "read_text", read_text)
+    monkeypatch.setattr(files, "read_text", read_text)
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
     return names

@@ -155,7 +155,7 @@ def test_stopped_while_evaluating(finished: Path, config: str, cli: Cli) -> None
     def stop(*_: Any, **__: Any) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
-    with mock.patch("cnncli.runs.run.evaluate", side_effect=stop):
+    with mock.patch("cnncli.runs.run.measure", side_effect=stop):
         result = cli("train", config, "-q", exit_code=143)
     assert result.stderr == f"stopped after epoch 2; go on with: {GO_ON}\n"
 
@@ -444,7 +444,7 @@ def test_too_little_room_is_found_before_training(config: str, cli: Cli) -> None
     with mock.patch("shutil.disk_usage", return_value=usage), at_call(1, pytest.fail):
         result = cli("train", config, "-q", exit_code=5)
     assert result.stderr == (
-        "error: runs/tiny: the run needs 2.6 MB there, 1.0 MB are free; make room, or "
+        "error: runs/tiny: the run needs 4.6 MB there, 1.0 MB are free; make room, or "
         "choose another place with --out\n"
     )
 

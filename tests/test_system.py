@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from cnncli.system import groups, processor
+from cnncli.system import processor
 from cnncli.system.memory import free_memory
 
 MEMINFO = (
@@ -18,7 +18,9 @@ MEMINFO = (
 def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Return the files of /proc and /sys that are there, by name; none yet."""
     texts: dict[str, str] = {}
-    monkeypatch.setattr(groups, "read_text", lambda path: texts.get(str(path), ""))
+    monkeypatch.setattr(
+        "cnncli.system.files.read_text", lambda path: texts.get(str(path), "")
+    )
     return texts
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cnncli.architecture.batches import PREDICTION_BATCH
 from cnncli.commands import offered
 from cnncli.commands.options import (
     Share,
@@ -118,6 +117,7 @@ def _evaluate_model(
     model: Path, split: SplitName, data: Path | None
 ) -> tuple[Measured, Trained, Path]:
     """Evaluate a model in Keras; return what its run says and its file's path too."""
+    from cnncli.architecture.batches import PREDICTION_BATCH
     from cnncli.commands.progress import open_progress
     from cnncli.evaluation.images import load_evaluation_images
     from cnncli.experiment.memory import check_memory_to_predict

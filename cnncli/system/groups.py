@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from cnncli.system.files import read_text
+from cnncli.system import files
 
 _ROOT = Path("/sys/fs/cgroup")
 
@@ -19,7 +19,7 @@ def group_folders(controller: str) -> Iterator[tuple[Path, int]]:
     Yields:
         A folder, and the version of control groups that its files are of, 1 or 2.
     """
-    for line in read_text(Path("/proc/self/cgroup")).splitlines():
+    for line in files.read_text(Path("/proc/self/cgroup")).splitlines():
         _, controllers, path = line.split(":", 2)
         if not controllers:
             mount, version = _ROOT, 2

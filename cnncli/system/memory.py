@@ -6,7 +6,7 @@ import resource
 from collections.abc import Iterator
 from pathlib import Path
 
-from cnncli.system.files import read_text
+from cnncli.system import files
 from cnncli.system.groups import group_folders
 
 _LIBRARIES = 1_200_000_000
@@ -25,7 +25,9 @@ def free_memory() -> int | None:
 
 def _of_machine() -> Iterator[int]:
     """Read what Linux says is available; it counts in KiB."""
-    words = [line.split() for line in read_text(Path("/proc/meminfo")).splitlines()]
+    words = [
+        line.split() for line in files.read_text(Path("/proc/meminfo")).splitlines()
+    ]
     sizes = {word[0]: int(word[1]) * 1024 for word in words}
     if "MemAvailable:" in sizes:
         yield sizes["MemAvailable:"] + sizes.get("SwapFree:", 0)
@@ -35,10 +37,10 @@ def _of_groups() -> Iterator[int]:
     """Read what the control groups leave; files that they have cached can make room."""
     for folder, version in group_folders("memory"):
         limit, usage, prefix = _GROUP_FILES[version]
-        allowed = read_text(folder / limit).strip()
-        used = read_text(folder / usage).strip()
+        allowed = files.read_text(folder / limit).strip()
+        used = files.read_text(folder / usage).strip()
         if allowed.isdigit() and used.isdigit():
-            lines = read_text(folder / "memory.stat").splitlines()
+            lines = files.read_text(folder / "memory.stat").splitlines()
             stat = dict(line.split(" ", 1) for line in lines)
             kinds = ("inactive_file", "active_file")
             cached = sum(int(stat.get(prefix + kind, 0)) for kind in kinds)
@@ -48,7 +50,7 @@ def _of_groups() -> Iterator[int]:
 def _of_process() -> Iterator[int]:
     """Read what ``ulimit -v`` leaves, in which TensorFlow's libraries must fit too."""
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    pages = read_text(Path("/proc/self/statm")).split()
+    pages = files.read_text(Path("/proc/self/statm")).split()
     if limit != resource.RLIM_INFINITY and pages:
         used = int(pages[0]) * resource.getpagesize()
         yield max(0, limit - used - _LIBRARIES)

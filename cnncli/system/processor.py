@@ -8,7 +8,7 @@ import platform
 from collections.abc import Iterator
 from pathlib import Path
 
-from cnncli.system.files import read_text
+from cnncli.system import files
 from cnncli.system.groups import group_folders
 
 _BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
@@ -67,9 +67,9 @@ def _quotas() -> Iterator[int]:
     for folder, version in group_folders("cpu"):
         if version == 1:
             names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
-            words = [read_text(folder / name).strip() for name in names]
+            words = [files.read_text(folder / name).strip() for name in names]
         else:
-            words = read_text(folder / "cpu.max").split()
+            words = files.read_text(folder / "cpu.max").split()
         if len(words) == 2 and all(word.isdigit() for word in words):
             quota, period = map(int, words)
             if quota and period:
@@ -78,7 +78,7 @@ def _quotas() -> Iterator[int]:
 
 def _values(key: str) -> Iterator[str]:
     """Find what ``/proc/cpuinfo`` says under a key, for each thread."""
-    for line in read_text(Path("/proc/cpuinfo")).splitlines():
+    for line in files.read_text(Path("/proc/cpuinfo")).splitlines():
         name, _, value = line.partition(":")
         if name.strip() == key:
             yield value.strip()
