@@ -179,7 +179,7 @@ def trained_again(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Resul
 def test_training_again_gives_the_same_bytes(
     finished: Path, trained_again: tuple[Path, Result]
 ) -> None:
-    """Dropout and augmentation included; but for the two files that have the time in them."""
+    """Dropout and augmentation included, but for the two that have the time in them."""
     again, _ = trained_again
     timed = {"manifest.json", "report.html"}
     same = RUN_FILES - {".lock", "state.npz", "tensorflow.log"} - timed

@@ -97,7 +97,7 @@ def _result(measured: Measured) -> View:
     names = [score.name for score in evaluation.classes]
     thumbnails = Thumbnails(images, evaluation)
     is_right = evaluation.predicted == evaluation.true
-    worst = evaluation.surest_first(np.flatnonzero(~is_right))
+    worst = evaluation.surest_first(np.flatnonzero(~is_right))[:_MOST_MISTAKES]
     subject = thumbnails.of([0]) if measured.activations else []
     return {
         "result": evaluation,
@@ -105,9 +105,9 @@ def _result(measured: Measured) -> View:
         "confusion_finding": _sentence(
             confusion_finding(evaluation.confusion_matrix, names)
         ),
-        "worst": thumbnails.of(worst[:_MOST_MISTAKES]),
+        "worst": thumbnails.of(worst),
         "calibration": calibrate(evaluation.probability, is_right),
-        "suspects": _suspects(evaluation, thumbnails),
+        "suspects": _suspects(evaluation, thumbnails, worst),
         "of_a_pair": _SUSPECTS_OF_A_PAIR,
         "matrix": confusion_matrix(evaluation, thumbnails),
         "subject": subject[0] if subject else None,
@@ -124,16 +124,32 @@ def _likeliest(
     return [(names[number], float(probabilities[number])) for number in order]
 
 
-def _suspects(evaluation: Evaluation, thumbnails: Thumbnails) -> View | None:
-    """Return the labels that may be wrong; None of images that were trained on."""
+def _suspects(
+    evaluation: Evaluation, thumbnails: Thumbnails, worst: NDArray[np.int64]
+) -> View | None:
+    """Return the labels that may be wrong; None of images that were trained on.
+
+    Args:
+        evaluation: What was predicted.
+        thumbnails: Makes the images.
+        worst: Those that are shown already.
+    """
     if evaluation.split == "train":
         return None
     found = suspected(evaluation.probabilities, evaluation.true)
     pairs = evaluation.true.astype(np.int64) * len(evaluation.classes)
+    shown_already = np.isin(found, worst)
     chosen = varied(
-        found, pairs + evaluation.predicted, _MOST_SUSPECTS, _SUSPECTS_OF_A_PAIR
+        found[~shown_already],
+        pairs + evaluation.predicted,
+        _MOST_SUSPECTS,
+        _SUSPECTS_OF_A_PAIR,
     )
-    return {"count": len(found), "shown": thumbnails.of(chosen)}
+    return {
+        "count": len(found),
+        "above": int(shown_already.sum()),
+        "shown": thumbnails.of(chosen),
+    }
 
 
 def _parts(view: View) -> Iterator[tuple[str, str]]:
