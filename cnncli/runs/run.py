@@ -100,7 +100,13 @@ def run(
             evaluation.to_dict(),
             warnings.messages,
         )
-        manifest = last_manifest(folder, result, trained.data, trained.progress.seconds)
+        manifest = last_manifest(
+            folder,
+            result,
+            trained.data,
+            trained.progress.seconds,
+            sum(row.parameters for row in experiment.rows),
+        )
         folder.finish("finished", **manifest)
     return result
 

@@ -1,0 +1,161 @@
+"""What ``compare`` prints: runs, what differs, pairs, verdicts."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from cnncli.comparison.paired import exact_p, mid_p
+from cnncli.comparison.verdicts import interval_text, p_text
+from cnncli.config import in_flow_style
+from cnncli.errors import printable
+from cnncli.plots.palette import label, labels
+from cnncli.system.columns import aligned
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cnncli.comparison.compare import Comparison
+    from cnncli.comparison.differences import Difference
+
+_WIDTH = 88
+_LONGEST_NAME = 40
+_LONGEST_VALUE = 20
+_MOST_COLUMNS = 6
+_NONE = "-"
+
+
+def format_comparison(found: Comparison) -> str:
+    """Return a comparison as text; it ends with the verdicts."""
+    names = [run.name for run in found.runs]
+    shown = dict(zip(names, labels(names, _LONGEST_NAME), strict=True))
+    parts = [_run_table(found, shown)]
+    if any(group.has_spread for group in found.groups):
+        parts.append(_config_table(found))
+    known = [group.label for group in found.groups if group.settings]
+    if found.config_differences:
+        parts.append(
+            _differences("config key", found.config_differences, {n: n for n in known})
+        )
+    noted = {run.name: shown[run.name] for run in found.runs if run.manifest}
+    if found.other_differences:
+        parts.append(_differences("also different", found.other_differences, noted))
+    parts.append(_pair_table(found, shown))
+    parts += [_wrapped(verdict) for verdict in found.verdicts]
+    text = "\n\n".join(parts)
+    command = found.next_command
+    return f"{text}:\n  {printable(command)}" if command else text
+
+
+def _run_table(found: Comparison, shown: dict[str, str]) -> str:
+    """Return a line for each run; columns of which nothing is known are left out."""
+    head = (
+        *("config", "run", "seed", "accuracy", "95 % interval", "loss", "epochs"),
+        *("seconds", "parameters", "model bytes"),
+    )
+    rows = [
+        (
+            run["config"],
+            shown[run["name"]],
+            _or_none(run["seed"], "d"),
+            f"{run['accuracy']:.4f}",
+            interval_text(run["accuracy_interval"]),
+            _or_none(run["loss"], ".4f"),
+            _or_none(run["epochs"], ",d"),
+            _or_none(run["seconds"], ",.1f"),
+            _or_none(run["parameters"], ","),
+            _or_none(run["model_bytes"], ","),
+        )
+        for run in found.to_dict()["runs"]
+    ]
+    columns = zip(head, *rows, strict=True)
+    kept = [column for column in columns if set(column[1:]) != {_NONE}]
+    return aligned(list(zip(*kept, strict=True)), range(2, len(kept)))
+
+
+def _config_table(found: Comparison) -> str:
+    head = (
+        *("config", "seeds", "mean accuracy", "standard deviation"),
+        *("95 % interval of the mean", "95 % interval of another seed"),
+    )
+    rows = [
+        (
+            group.label,
+            f"{len(group.seeds):,}",
+            f"{group.mean:.4f}",
+            _or_none(group.deviation, ".4f"),
+            interval_text(group.interval) if group.interval else _NONE,
+            interval_text(group.next_interval) if group.next_interval else _NONE,
+        )
+        for group in found.groups
+    ]
+    return aligned([head, *rows], range(1, len(head)))
+
+
+def _differences(
+    heading: str, differences: Sequence[Difference], names: dict[str, str]
+) -> str:
+    """Return a line for each key; for each name, if these don't fit side by side."""
+    rows = [
+        (
+            printable(difference.key),
+            *(
+                _value(difference.values[name]) if name in difference.values else _NONE
+                for name in names
+            ),
+        )
+        for difference in differences
+    ]
+    table = [(heading, *names.values()), *rows]
+    if len(names) > _MOST_COLUMNS:
+        table = list(zip(*table, strict=True))
+    return aligned(table)
+
+
+def _pair_table(found: Comparison, shown: dict[str, str]) -> str:
+    """Return a line for each pair, below one that says what is counted."""
+    are_several = len(found.pairs) > 1
+    head = (
+        *("first run", "second run", "both", "first", "second", "neither"),
+        *("difference", "95 % interval", "exact p", "mid-p"),
+        *(("adjusted",) if are_several else ()),
+    )
+    rows = [
+        (
+            shown[pair.first.name],
+            shown[pair.second.name],
+            *(f"{number:,}" for number in pair.counts),
+            f"{pair.counts.difference:.4f}",
+            interval_text(pair.interval),
+            p_text(exact_p(pair.counts)),
+            p_text(mid_p(pair.counts)),
+            *((p_text(pair.adjusted_p),) if are_several else ()),
+        )
+        for pair in found.shown_pairs
+    ]
+    lines = [
+        f"McNemar's test on the same {found.images}: how many both get right, only the "
+        "first, only the second, neither"
+    ]
+    if left_out := len(found.pairs) - len(rows):
+        lines.append(
+            f"pairs with the run that is right most often; --json has {left_out:,} more"
+        )
+    return "\n".join([*lines, aligned([head, *rows], range(2, len(head)))])
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(
+        printable(text), _WIDTH, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _value(value: Any) -> str:
+    """Return a value on one line, as in a config."""
+    value = list(value) if isinstance(value, tuple) else value
+    text = value if isinstance(value, str) else in_flow_style(value)
+    return label(text, _LONGEST_VALUE)
+
+
+def _or_none(value: float | None, form: str) -> str:
+    return _NONE if value is None else format(value, form)
