@@ -13,7 +13,7 @@ from cnncli.plots.palette import label, labels
 from cnncli.system.columns import aligned
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from cnncli.comparison.compare import Comparison
     from cnncli.comparison.differences import Difference
@@ -26,25 +26,28 @@ _NONE = "-"
 
 
 def format_comparison(found: Comparison) -> str:
-    """Return a comparison as text; it ends with the verdicts."""
-    names = [run.name for run in found.runs]
-    shown = dict(zip(names, labels(names, _LONGEST_NAME), strict=True))
-    parts = [_run_table(found, shown)]
-    if any(group.has_spread for group in found.groups):
-        parts.append(_config_table(found))
-    known = [group.label for group in found.groups if group.settings]
-    if found.config_differences:
-        parts.append(
-            _differences("config key", found.config_differences, {n: n for n in known})
-        )
-    noted = {run.name: shown[run.name] for run in found.runs if run.manifest}
-    if found.other_differences:
-        parts.append(_differences("also different", found.other_differences, noted))
-    parts.append(_pair_table(found, shown))
-    parts += [_wrapped(verdict) for verdict in found.verdicts]
+    """Return a comparison as text; it ends with the verdicts, and what to type next."""
+    parts = [*_tables(found), *map(_wrapped, found.verdicts)]
     text = "\n\n".join(parts)
     command = found.next_command
     return f"{text}:\n  {printable(command)}" if command else text
+
+
+def _tables(found: Comparison) -> Iterator[str]:
+    names = [run.name for run in found.runs]
+    shown = dict(zip(names, labels(names, _LONGEST_NAME), strict=True))
+    yield _run_table(found, shown)
+    if any(group.has_spread for group in found.groups):
+        yield _config_table(found)
+    if found.config_differences:
+        known = {group.label: group.label for group in found.groups if group.settings}
+        yield _differences("config key", found.config_differences, known)
+    if found.other_differences:
+        noted = {run.name: shown[run.name] for run in found.runs if run.manifest}
+        yield _differences("also different", found.other_differences, noted)
+    if len(found.config_pairs) > 1:
+        yield _config_pair_table(found)
+    yield _pair_table(found, shown)
 
 
 def _run_table(found: Comparison, shown: dict[str, str]) -> str:
@@ -92,6 +95,29 @@ def _config_table(found: Comparison) -> str:
     return aligned([head, *rows], range(1, len(head)))
 
 
+def _config_pair_table(found: Comparison) -> str:
+    head = (
+        *("first config", "second config", "difference", "95 % interval"),
+        *("p", "adjusted"),
+    )
+    rows = [
+        (
+            pair.first.label,
+            pair.second.label,
+            f"{pair.welch.difference:z.4f}",
+            interval_text(pair.welch.interval),
+            p_text(pair.welch.p),
+            p_text(pair.adjusted_p),
+        )
+        for pair in found.shown_config_pairs
+    ]
+    lines = [
+        f"Welch's test of means over seeds, on the same {found.images}",
+        *_left_out("config", found.config_pairs, rows),
+    ]
+    return "\n".join([*lines, aligned([head, *rows], range(2, len(head)))])
+
+
 def _differences(
     heading: str, differences: Sequence[Difference], names: dict[str, str]
 ) -> str:
@@ -125,7 +151,7 @@ def _pair_table(found: Comparison, shown: dict[str, str]) -> str:
             shown[pair.first.name],
             shown[pair.second.name],
             *(f"{number:,}" for number in pair.counts),
-            f"{pair.counts.difference:.4f}",
+            f"{pair.counts.difference:z.4f}",
             interval_text(pair.interval),
             p_text(exact_p(pair.counts)),
             p_text(mid_p(pair.counts)),
@@ -135,19 +161,24 @@ def _pair_table(found: Comparison, shown: dict[str, str]) -> str:
     ]
     lines = [
         f"McNemar's test on the same {found.images}: how many both get right, only the "
-        "first, only the second, neither"
+        "first, only the second, neither",
+        *_left_out("run", found.pairs, rows),
     ]
-    if left_out := len(found.pairs) - len(rows):
-        lines.append(
-            f"pairs with the run that is right most often; --json has {left_out:,} more"
-        )
     return "\n".join([*lines, aligned([head, *rows], range(2, len(head)))])
 
 
+def _left_out(what: str, pairs: Sequence[Any], shown: Sequence[Any]) -> Iterator[str]:
+    if more := len(pairs) - len(shown):
+        yield (
+            f"pairs with the {what} that is right most often; --json has {more:,} more"
+        )
+
+
 def _wrapped(text: str) -> str:
-    return textwrap.fill(
-        printable(text), _WIDTH, break_long_words=False, break_on_hyphens=False
-    )
+    """Return a sentence as lines that part no number from its percent sign."""
+    whole = printable(text).replace(" %", "\xa0%")
+    lines = textwrap.fill(whole, _WIDTH, break_long_words=False, break_on_hyphens=False)
+    return lines.replace("\xa0", " ")
 
 
 def _value(value: Any) -> str:

@@ -16,6 +16,7 @@ from cnncli.comparison.pairs import ConfigPair, RunPair, config_pairs, run_pairs
 from cnncli.comparison.run import Run, read_runs
 from cnncli.comparison.same import check_same_images
 from cnncli.comparison.verdicts import (
+    best_config_verdict,
     best_verdict,
     config_verdict,
     next_command,
@@ -79,11 +80,15 @@ class Comparison:
         return max(self.runs, key=lambda run: run.correct)
 
     @property
+    def best_config(self) -> Group:
+        """The config with the highest mean of several seeds; there is one."""
+        several = [group for group in self.groups if group.has_spread]
+        return max(several, key=lambda group: group.mean)
+
+    @property
     def shown_pairs(self) -> tuple[RunPair, ...]:
         """All pairs of runs, or of too many to be read those with the best."""
-        if len(self.pairs) <= MOST_PAIRS:
-            return self.pairs
-        return self.best_pairs
+        return self.pairs if len(self.pairs) <= MOST_PAIRS else self.best_pairs
 
     @property
     def best_pairs(self) -> tuple[RunPair, ...]:
@@ -93,11 +98,15 @@ class Comparison:
 
     @property
     def shown_config_pairs(self) -> tuple[ConfigPair, ...]:
-        """All pairs of configs, or of too many those with the highest mean."""
+        """All pairs of configs, or of too many those with the best."""
         if len(self.config_pairs) <= MOST_PAIRS:
             return self.config_pairs
-        several = [group for group in self.groups if group.has_spread]
-        best = max(several, key=lambda group: group.mean)
+        return self.best_config_pairs
+
+    @property
+    def best_config_pairs(self) -> tuple[ConfigPair, ...]:
+        """The pairs of the best config and each of the others."""
+        best = self.best_config
         return tuple(p for p in self.config_pairs if best in (p.first, p.second))
 
     @property
@@ -113,8 +122,11 @@ class Comparison:
     def _verdicts(self) -> Iterator[str]:
         several = [group for group in self.groups if group.has_spread]
         lone = [group for group in self.groups if not group.has_spread]
-        for pair in self.shown_config_pairs:
-            yield config_verdict(pair, is_only=len(self.config_pairs) == 1)
+        if len(self.config_pairs) == 1:
+            yield config_verdict(self.config_pairs[0])
+        elif self.config_pairs:
+            config, between = self.best_config, self.best_config_pairs
+            yield best_config_verdict(config, between, len(self.config_pairs))
         for group in several if lone else ():
             yield spread_verdict(group, lone)
         if len(self.groups) == len(several) == 1:

@@ -62,7 +62,10 @@ def _counted(first: Run, other: Run) -> str:
             text += f"; only {run.name} has index {lacking[0]}"
             break
     if _drawn_by_seed(first) and first.seed != other.seed:
-        text += "; the seed draws them: set test images apart, or compare runs of one"
+        text += (
+            "; they are drawn by the seed: compare runs of the same one, or set test "
+            "images apart"
+        )
     return text
 
 

@@ -11,7 +11,7 @@ from cnncli.comparison.pairs import LEVEL
 from cnncli.modelfile.place import CONFIG_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from cnncli.comparison.groups import Group
     from cnncli.comparison.pairs import ConfigPair, RunPair
@@ -28,7 +28,7 @@ def p_text(p: float) -> str:
 
 def interval_text(interval: Interval) -> str:
     """Return an interval of accuracies, or of a difference of them."""
-    return f"{interval[0]:.4f} to {interval[1]:.4f}"
+    return f"{interval[0]:z.4f} to {interval[1]:z.4f}"
 
 
 def pair_verdict(pair: RunPair, images: str) -> str:
@@ -40,7 +40,7 @@ def pair_verdict(pair: RunPair, images: str) -> str:
     """
     first, second, p = pair.first, pair.second, mid_p(pair.counts)
     figures = (
-        f"difference {pair.counts.difference:.4f} (95 % interval "
+        f"difference {pair.counts.difference:z.4f} (95 % interval "
         f"{interval_text(pair.interval)}), mid-p {p_text(p)} on the same {images}"
     )
     if p >= LEVEL:
@@ -66,49 +66,60 @@ def best_verdict(
         num_pairs: How many pairs the p-values are adjusted for.
         images: What they are compared on.
     """
-    shown: list[str] = []
-    unshown: list[str] = []
-    for pair in pairs:
-        other = pair.second if pair.first is best else pair.first
-        (shown if pair.adjusted_p < LEVEL else unshown).append(other.name)
-    found = [
-        f"{how} {_named(names)}"
-        for how, names in (
-            ("that this is more often is shown for", shown),
-            ("no difference can be shown to", unshown),
-        )
-        if names
-    ]
+    p_values = {
+        (pair.second if pair.first is best else pair.first).name: pair.adjusted_p
+        for pair in pairs
+    }
     return (
         f"of these networks {best.name} is right most often, for {best.accuracy:.4f} "
-        f"of the same {images}: {'; '.join(found)} (mid-p under 5 %, adjusted after "
+        f"of the same {images}: {_against(p_values)} (mid-p under 0.05, adjusted after "
         f"Holm for {num_pairs:,} pairs)"
     )
 
 
-def config_verdict(pair: ConfigPair, *, is_only: bool) -> str:
+def config_verdict(pair: ConfigPair) -> str:
     """Say which of two configs is right more often on average, if that is shown.
 
     Args:
-        pair: Two configs with several seeds each.
-        is_only: Whether no others are compared.
+        pair: The only two with several seeds each.
     """
     first, second, found = pair.first, pair.second, pair.welch
     figures = (
         f"mean {second.mean:.4f} of {len(second.seeds)} seeds against "
-        f"{first.mean:.4f} of {len(first.seeds)}, difference {found.difference:.4f} "
-        f"(95 % interval {interval_text(found.interval)}), "
-        f"{'' if is_only else 'adjusted '}p {p_text(pair.adjusted_p)} by Welch's test"
+        f"{first.mean:.4f} of {len(first.seeds)}, difference {found.difference:z.4f} "
+        f"(95 % interval {interval_text(found.interval)}), p {p_text(found.p)} by "
+        "Welch's test"
     )
-    if pair.adjusted_p >= LEVEL:
+    if found.p >= LEVEL:
         return (
             f"no difference can be shown between config {second.label} and config "
             f"{first.label}: {figures}"
         )
     often = "more" if found.difference > 0 else "less"
     return (
-        f"config {second.label} is right {often} often than config {first.label}, "
-        f"whatever the seed: {figures}"
+        f"config {second.label} is right {often} often than config {first.label}, on "
+        f"average over seeds: {figures}"
+    )
+
+
+def best_config_verdict(
+    best: Group, pairs: Sequence[ConfigPair], num_pairs: int
+) -> str:
+    """Say against which other configs it is shown that the best is right more often.
+
+    Args:
+        best: The config with the highest mean of several seeds.
+        pairs: Those of it with each other that has several.
+        num_pairs: How many pairs the p-values are adjusted for.
+    """
+    p_values = {
+        (pair.second if pair.first is best else pair.first).label: pair.adjusted_p
+        for pair in pairs
+    }
+    return (
+        f"config {best.label} is right most often on average, with a mean of "
+        f"{best.mean:.4f} over {len(best.seeds)} seeds: {_against(p_values)} (p under "
+        f"0.05 by Welch's test, adjusted after Holm for {num_pairs:,} pairs)"
     )
 
 
@@ -181,6 +192,25 @@ def seeds_verdict(group: Group) -> str:
         f"deviation {deviation:.4f}; what is shown between two of them is the seed's "
         "doing"
     )
+
+
+def _against(p_values: Mapping[str, float]) -> str:
+    """Say against which it is shown that the best is right more often.
+
+    Args:
+        p_values: Those of the best and each other, by the other's name.
+    """
+    shown = [name for name, p in p_values.items() if p < LEVEL]
+    unshown = [name for name in p_values if name not in shown]
+    found = [
+        f"{what} {_named(names)}"
+        for what, names in (
+            ("shown to be more often than", shown),
+            ("no difference can be shown to", unshown),
+        )
+        if names
+    ]
+    return "; ".join(found)
 
 
 def _named(names: Sequence[str]) -> str:
