@@ -63,6 +63,7 @@ def make_run(
         "schema": "cnncli.run/1",
         "status": "finished",
         "seconds": 12.34,
+        "kept_epoch": 1,
         "parameters": 7850,
         "threads": {"intra_op": 2},
         "data": data,

@@ -49,11 +49,11 @@ def test_two_runs(tmp_path: Path, cli: Cli) -> None:
     result = cli("compare", "old", "new")
     assert result.stderr == ""
     assert result.stdout == (
-        "config  run  seed  accuracy     95 % interval    loss  epochs  seconds  "
+        "config  run  seed  accuracy     95 % interval    loss  epochs  kept  seconds  "
         "parameters  model bytes\n"
-        "A       old     1    0.0952  0.0265 to 0.2891  0.5000       2     12.3       "
+        "A       old     1    0.0952  0.0265 to 0.2891  0.5000       2     1     12.3       "
         "7,850        1,234\n"
-        "B       new     1    0.3810  0.2075 to 0.5912  0.5000       2     12.3       "
+        "B       new     1    0.3810  0.2075 to 0.5912  0.5000       2     1     12.3       "
         "7,850        1,234\n"
         "\n"
         "config key       A  B\n"
@@ -120,6 +120,7 @@ def test_json(tmp_path: Path, cli: Cli) -> None:
         "accuracy_interval": pytest.approx([0.0265, 0.2891], abs=1e-4),
         "loss": 0.5,
         "epochs": 2,
+        "kept_epoch": 1,
         "seconds": 12.34,
         "parameters": 7850,
         "model_bytes": 1234,
@@ -462,8 +463,8 @@ def test_a_config_that_cannot_be_read_is_done_without(tmp_path: Path, cli: Cli) 
     ]
     assert result.stderr.startswith("note: a/config.yaml:10:3: training.epoch: ")
     rows = result.stdout.splitlines()[1:3]
-    assert rows[0].split()[6:] == ["0.5000", "2", "12.3", "7,850", "1,234"]
-    assert rows[1].split()[6:] == ["-", "-", "-", "-", "1,234"]
+    assert rows[0].split()[6:] == ["0.5000", "2", "1", "12.3", "7,850", "1,234"]
+    assert rows[1].split()[6:] == ["-", "-", "-", "-", "-", "1,234"]
 
 
 def test_a_manifest_of_other_types(tmp_path: Path, cli: Cli) -> None:

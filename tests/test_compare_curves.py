@@ -75,6 +75,15 @@ def test_every_run_has_a_line_and_its_name_at_the_end(figures: list[Figure]) -> 
     assert first.get_linestyle() != second.get_linestyle()
 
 
+def test_the_epoch_whose_weights_are_kept_has_a_ring(figures: list[Figure]) -> None:
+    kept = curve("kept", [0.5, 0.75, 0.625])._replace(kept_epoch=2)
+    plot_curves([kept, curve("unknown", [0.5, 0.5], style=1)])
+    (axes,) = figures[0].axes
+    assert axes.get_xlabel() == "epoch, a ring where weights are kept"
+    (ring,) = [line for line in axes.lines if line.get_marker() == "o"]
+    assert ring.get_xydata().tolist() == [[2, 0.75]]
+
+
 def test_names_never_overlap(figures: list[Figure]) -> None:
     plot_curves([curve(f"run {n}", [0.5, 0.9], style=n) for n in range(MOST_CURVES)])
     (axes,) = figures[0].axes
@@ -173,9 +182,10 @@ def test_of_many_runs_the_best_are_drawn(
     names = sorted(text.get_text() for text in drawn.findobj(Annotation))
     assert names == [f"run-{n} 0.750" for n in range(1, 9)]
     # Runs of a config look the same: 1, then 2 and 3, 4 and 5, 6 and 7, then 8.
-    assert len({line.get_color() for line in drawn.lines}) == 4
-    styles = [(line.get_color(), str(line.get_linestyle())) for line in drawn.lines]
-    assert len({*styles}) == 5
+    lines = [line for line in drawn.lines if line.get_marker() != "o"]
+    assert len(lines) == 8
+    assert len({line.get_color() for line in lines}) == 4
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 5
 
 
 def test_nothing_to_draw(tmp_path: Path, cli: Cli) -> None:

@@ -54,7 +54,7 @@ def _run_table(found: Comparison, shown: dict[str, str]) -> str:
     """Return a line for each run; columns of which nothing is known are left out."""
     head = (
         *("config", "run", "seed", "accuracy", "95 % interval", "loss", "epochs"),
-        *("seconds", "parameters", "model bytes"),
+        *("kept", "seconds", "parameters", "model bytes"),
     )
     rows = [
         (
@@ -65,6 +65,7 @@ def _run_table(found: Comparison, shown: dict[str, str]) -> str:
             interval_text(run["accuracy_interval"]),
             _or_none(run["loss"], ".4f"),
             _or_none(run["epochs"], ",d"),
+            _or_none(run["kept_epoch"], ","),
             _or_none(run["seconds"], ",.1f"),
             _or_none(run["parameters"], ","),
             _or_none(run["model_bytes"], ","),

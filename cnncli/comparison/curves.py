@@ -31,7 +31,7 @@ def curves_of(found: Comparison) -> list[Curve]:
     best = sorted(measured, key=lambda run: -run.correct)[:MOST_CURVES]
     drawn = [[run for run in group.runs if run in best] for group in found.groups]
     return [
-        Curve(run.name, style, run.history)
+        Curve(run.name, style, run.history, run.kept_epoch)
         for style, runs in enumerate(filter(None, drawn))
         for run in runs
     ]

@@ -86,6 +86,11 @@ class Run:
                 return digest
         return None
 
+    @property
+    def kept_epoch(self) -> float | None:
+        """The epoch whose weights the model has, if that is known."""
+        return _number(self.manifest.get("kept_epoch"))
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as ``--json`` says it."""
         return {
@@ -96,6 +101,7 @@ class Run:
             "accuracy_interval": list(self.interval),
             "loss": _number(self.metrics.get("loss")),
             "epochs": len(self.history) or None,
+            "kept_epoch": self.kept_epoch,
             "seconds": _number(self.manifest.get("seconds")),
             "parameters": _number(self.manifest.get("parameters")),
             "model_bytes": self.model_bytes,

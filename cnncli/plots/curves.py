@@ -31,6 +31,7 @@ _LINE_OF_TEXT = 0.065
 """Height of a line of text as a share of a panel's height."""
 _BESIDE = 1.05
 """Where names begin, in widths of a panel."""
+_RING: dict[str, Any] = {"ms": 14, "mfc": "none", "mew": 2.5, "clip_on": False}
 _POINTER = {
     "arrowstyle": "-",
     "linewidth": 0.8,
@@ -49,11 +50,13 @@ class Curve(NamedTuple):
         style: Which colour and line it gets; runs of one config get the same.
         history: One row an epoch: epoch, and the columns of ``VALIDATION`` that were
             measured.
+        kept_epoch: Whose weights the model has, if that is known; it gets a ring.
     """
 
     name: str
     style: int
     history: Sequence[Mapping[str, float]]
+    kept_epoch: float | None = None
 
 
 def plot_curves(curves: Sequence[Curve], *, picture_format: str = "png") -> bytes:
@@ -109,7 +112,10 @@ def _figure(curves: Sequence[Curve]) -> Figure:
     all_axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axes, column in zip(all_axes, panels, strict=True):
         axes.set_title(VALIDATION[column])
-        axes.set_xlabel("epoch")
+        is_ringed = any(curve.kept_epoch for curve in curves)
+        axes.set_xlabel(
+            "epoch, a ring where weights are kept" if is_ringed else "epoch"
+        )
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
         axes.grid(axis="y")
         _draw_panel(axes, curves, shown, column)
@@ -128,6 +134,9 @@ def _draw_panel(
             marker = "o" if len(epochs) == 1 else ""
             (drawn,) = axes.plot(epochs, values, marker, color=colour, clip_on=False)
             drawn.set_linestyle(line)
+            if curve.kept_epoch in epochs:
+                kept = epochs == curve.kept_epoch
+                axes.plot(epochs[kept], values[kept], "o", color=colour, **_RING)
             ends.append((values[-1], epochs[-1], name, colour))
     _label_ends(axes, sorted(ends))
 
