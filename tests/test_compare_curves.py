@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from tests.comparisons import history, make_run, share
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
     from tests.conftest import Cli
 
@@ -34,6 +35,11 @@ def curve(
         for epoch, values in enumerate(zip(*columns.values(), strict=True), start=1)
     ]
     return Curve(name, style, rows)
+
+
+def points(line: Line2D) -> Any:
+    """Return epoch and value of each point of a line."""
+    return np.asarray(line.get_xydata()).tolist()
 
 
 @pytest.fixture
@@ -63,11 +69,14 @@ def test_every_run_has_a_line_and_its_name_at_the_end(figures: list[Figure]) -> 
     accuracy, loss = figure.axes
     assert accuracy.get_title("left") == "validation accuracy"
     assert loss.get_title("left") == "validation loss"
-    assert [[*line.get_ydata()] for line in accuracy.lines] == [  # type: ignore[misc]
-        [0.5, 0.75],
-        [0.5, 0.625, 0.5],
+    assert [points(line) for line in accuracy.lines] == [
+        [[1, 0.5], [2, 0.75]],
+        [[1, 0.5], [2, 0.625], [3, 0.5]],
     ]
-    assert [[*line.get_xdata()] for line in loss.lines] == [[1, 2], [1, 2]]  # type: ignore[misc]
+    assert [points(line) for line in loss.lines] == [
+        [[1, 0.75], [2, 0.5]],
+        [[1, 1], [2, 0.5]],
+    ]
     names = [text.get_text() for text in accuracy.findobj(Annotation)]
     assert names == ["second 0.500", "first 0.750"]
     first, second = accuracy.lines
@@ -81,7 +90,7 @@ def test_the_epoch_whose_weights_are_kept_has_a_ring(figures: list[Figure]) -> N
     (axes,) = figures[0].axes
     assert axes.get_xlabel() == "epoch, a ring where weights are kept"
     (ring,) = [line for line in axes.lines if line.get_marker() == "o"]
-    assert ring.get_xydata().tolist() == [[2, 0.75]]
+    assert points(ring) == [[2, 0.75]]
 
 
 def test_names_never_overlap(figures: list[Figure]) -> None:

@@ -98,11 +98,24 @@ def test_everything_else_is_said_of_all(run: Path, tmp_path: Path, cli: Cli) -> 
     (tmp_path / "begun" / "manifest.json").write_text(json.dumps(manifest))
     (tmp_path / "shoe.png").write_bytes(b"\x89PNG\r\n\x1a\n\xff")
     (tmp_path / "net.h5").write_bytes(b"\x89HDF\r\n\x1a\n\xff")
-    names = ("none", "empty", "fifo", "lost", "begun", "shoe.png", "net.h5")
+    (tmp_path / "loop").symlink_to("loop")
+    names = (
+        "none",
+        "loop",
+        "a" * 300,
+        "empty",
+        "fifo",
+        "lost",
+        "begun",
+        "shoe.png",
+        "net.h5",
+    )
     result = cli("compare", "a", *names, "a/config.yaml", exit_code=4)
     assert result.stdout == ""
     assert result.stderr.splitlines() == [
         "error: none: no such file or folder",
+        "error: loop: can't read it: Too many levels of symbolic links",
+        f"error: {'a' * 300}: can't read it: File name too long",
         "error: empty: there is no predictions.csv in the folder",
         "error: fifo: not a regular file",
         "error: lost: there is no predictions.csv in the folder; cnncli evaluate "

@@ -58,7 +58,7 @@ def _run_table(found: Comparison, shown: dict[str, str]) -> str:
     )
     rows = [
         (
-            run["config"],
+            found.labels[run["name"]],
             shown[run["name"]],
             _or_none(run["seed"], "d"),
             f"{run['accuracy']:.4f}",
@@ -70,7 +70,7 @@ def _run_table(found: Comparison, shown: dict[str, str]) -> str:
             _or_none(run["parameters"], ","),
             _or_none(run["model_bytes"], ","),
         )
-        for run in found.to_dict()["runs"]
+        for run in (run.to_dict() for run in found.runs)
     ]
     columns = zip(head, *rows, strict=True)
     kept = [column for column in columns if set(column[1:]) != {_NONE}]

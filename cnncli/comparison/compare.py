@@ -63,6 +63,11 @@ class Comparison:
         return len(self.runs[0].predictions.true)
 
     @property
+    def labels(self) -> dict[str, str]:
+        """The label of each run's config, by the run's name."""
+        return {run.name: group.label for group in self.groups for run in group.runs}
+
+    @property
     def split(self) -> str | None:
         """What all call the images; None if that isn't known, or not the same."""
         splits = {run.split for run in self.runs}
@@ -141,13 +146,12 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``compare --json`` says; the keys are in docs/json.md."""
-        labels = {run.name: g.label for g in self.groups for run in g.runs}
         return {
             "schema": SCHEMA,
             "images": self.num_images,
             "split": self.split,
             "runs": [
-                {"config": labels[run.name], **run.to_dict()} for run in self.runs
+                {"config": self.labels[run.name], **run.to_dict()} for run in self.runs
             ],
             "configs": [group.to_dict() for group in self.groups],
             "config_differences": [d.to_dict() for d in self.config_differences],

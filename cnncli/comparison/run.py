@@ -128,10 +128,11 @@ def read_runs(paths: Sequence[Path]) -> tuple[tuple[Run, ...], list[str]]:
     for path in paths:
         try:
             file = _predictions_file(path)
+            predictions = read_predictions(file)
             earlier = places.setdefault(file.resolve(), path)
             if earlier is not path:
                 raise ConfigError(f"{path}: the same run as {earlier}; leave one out")
-            runs.append(_read_run(path, read_predictions(file), notes))
+            runs.append(_read_run(path, predictions, notes))
         except ModelFileError as error:
             problems += error.problems
     if problems:
@@ -145,8 +146,11 @@ def _predictions_file(path: Path) -> Path:
     Raises:
         ModelFileError: The folder has none, or holds a run that isn't finished.
     """
-    if not path.is_dir():
-        return path
+    try:
+        if not path.is_dir():
+            return path
+    except OSError as error:
+        raise ModelFileError(f"{path}: can't read it: {error.strerror}") from error
     is_run = is_finished_run(path)
     file = path / PREDICTIONS_NAME
     if file.exists():
