@@ -13,6 +13,7 @@ import click
 
 from cnncli import __version__
 from cnncli.commands.adopt import adopt
+from cnncli.commands.compare import compare
 from cnncli.commands.completion import completion
 from cnncli.commands.convolve import convolve
 from cnncli.commands.data import data
@@ -110,6 +111,7 @@ for command in (
     completion,
     export,
     data,
+    compare,
 ):
     cli.add_command(command)
 

@@ -60,6 +60,7 @@ def start(folder: Path, arguments: list[str], stdout: Any) -> tuple[int, str]:
 def test_commands(cli: Cli) -> None:
     assert COMMANDS == [
         "adopt",
+        "compare",
         "completion",
         "convolve",
         "data",

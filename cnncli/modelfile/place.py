@@ -52,13 +52,7 @@ def find_model(path: Path) -> Path:
         has_model = (path / MODEL_NAME).exists()
     except OSError as error:
         raise ModelFileError(f"{path}: can't read it: {error.strerror}") from error
-    manifest = read_json(path / MANIFEST_NAME)
-    is_run = isinstance(manifest, dict) and "status" in manifest
-    if is_run and manifest["status"] != "finished":
-        raise ModelFileError(
-            f"{path}: the run isn't finished; go on with it with "
-            f"'{resume_command(path)}'"
-        )
+    is_run = is_finished_run(path)
     if not has_model:
         if (path / "saved_model.pb").exists():
             raise ModelFileError(
@@ -68,6 +62,22 @@ def find_model(path: Path) -> Path:
         what = "the run has lost its model" if is_run else "not a run folder"
         raise ModelFileError(f"{path}: {what}; it has no {MODEL_NAME}")
     return path / MODEL_NAME
+
+
+def is_finished_run(folder: Path) -> bool:
+    """Return whether a folder holds a run.
+
+    Raises:
+        ModelFileError: It holds one that isn't finished.
+    """
+    manifest = read_json(folder / MANIFEST_NAME)
+    is_run = isinstance(manifest, dict) and "status" in manifest
+    if is_run and manifest["status"] != "finished":
+        raise ModelFileError(
+            f"{folder}: the run isn't finished; go on with it with "
+            f"'{resume_command(folder)}'"
+        )
+    return is_run
 
 
 def is_url(path: Path) -> bool:

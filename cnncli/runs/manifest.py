@@ -39,6 +39,7 @@ def last_manifest(
     result: RunResult,
     data: dict[str, Any],
     epoch_seconds: list[float],
+    parameters: int,
 ) -> dict[str, object]:
     """Return what is known after a run, beside what was known before.
 
@@ -47,11 +48,13 @@ def last_manifest(
         result: How the run went.
         data: What is to be said of the images.
         epoch_seconds: How long each epoch took.
+        parameters: How many the network has.
     """
     return {
         "seconds": result.seconds,
         "epoch_seconds": [round(second, 3) for second in epoch_seconds],
         "kept_epoch": result.kept_epoch,
+        "parameters": parameters,
         "warnings": result.warnings,
         "data": data,
         "files": {MODEL_NAME: file_digest(folder / MODEL_NAME)},

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cnncli import __version__
 from cnncli.architecture.batches import batch_parts
 from cnncli.config import config_to_json
+from cnncli.config.flat import flattened
 from cnncli.config.schema import CosineDecay
 from cnncli.errors import ConfigError
 from cnncli.modelfile.place import METRICS_NAME, MODEL_NAME, STATE_NAME
@@ -38,7 +39,7 @@ def run_identity(
     parts = batch_parts(config)
     return {
         "config": _config_identity(config),
-        "runtime": _flattened({"cnncli": __version__, "batch_parts": parts, **runtime}),
+        "runtime": flattened({"cnncli": __version__, "batch_parts": parts, **runtime}),
         "images": {**splits.fingerprints, "split": splits.indices_digest},
     }
 
@@ -139,23 +140,9 @@ def extension_warning(state: State, config: Config) -> str | None:
     )
 
 
-def _flattened(value: Any, path: str = "") -> dict[str, Any]:
-    """Return nested mappings and lists as one mapping from dotted paths to scalars."""
-    if isinstance(value, dict):
-        items = list(value.items())
-    elif isinstance(value, list):
-        items = list(enumerate(value))
-    else:
-        return {path: value}
-    flat: dict[str, Any] = {}
-    for key, inner in items:
-        flat |= _flattened(inner, f"{path}.{key}" if path else str(key))
-    return flat
-
-
 def _config_identity(config: Config) -> dict[str, Any]:
     """Return a config's values by their key paths."""
-    return _flattened(json.loads(config_to_json(config)))
+    return flattened(json.loads(config_to_json(config)))
 
 
 def _shown(values: Mapping[str, Any], key: str) -> str:

@@ -102,7 +102,13 @@ def run(
             measured.evaluation.to_dict(),
             warnings.messages,
         )
-        manifest = last_manifest(folder, result, trained.data, trained.progress.seconds)
+        manifest = last_manifest(
+            folder,
+            result,
+            trained.data,
+            trained.progress.seconds,
+            sum(row.parameters for row in experiment.rows),
+        )
         write_report(folder, config, result.history, manifest, measured)
         folder.finish("finished", **manifest)
     return result

@@ -1,0 +1,85 @@
+"""``cnncli compare``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cnncli.commands.options import (
+    file_path,
+    format_of,
+    json_option,
+    overwrite_option,
+    picture_path,
+)
+from cnncli.system.terminal import say
+
+if TYPE_CHECKING:
+    from cnncli.comparison.compare import Comparison
+
+
+@click.command()
+@click.argument("runs", metavar="RUN RUN...", nargs=-1, required=True, type=file_path)
+@click.option(
+    "-o",
+    "--out",
+    type=picture_path,
+    metavar="FILE",
+    help="Draw validation accuracy and loss of the runs over each other, as a .png, "
+    ".svg or .pdf.",
+)
+@overwrite_option
+@json_option
+def compare(
+    runs: tuple[Path, ...], out: Path | None, overwrite: bool, as_json: bool
+) -> None:
+    """Compare runs on the same test images, and say what is shown.
+
+    RUN is a run folder, a folder that cnncli evaluate wrote, or a predictions.csv
+    alone. Runs that differ in the seed alone count as one config.
+
+    Prints what they have reached, which keys of their configs differ, how many images
+    only one of two gets right, McNemar's test of it, and a verdict, which goes by the
+    mid-p-value at 5 %.
+
+    \b
+    Examples:
+      cnncli compare runs/fashion-mnist runs/best
+      cnncli compare runs/fashion-mnist runs/best -o curves.png
+      cnncli compare runs/*/ --json
+    """
+    if len(runs) < 2:
+        raise click.UsageError("a comparison needs two runs or more; name another")
+    from cnncli.commands.compare_report import format_comparison
+    from cnncli.comparison.compare import compare as compare_runs
+
+    found = compare_runs(runs)
+    for note in found.notes:
+        say(f"note: {note}")
+    text = json.dumps(found.to_dict(), indent=2) if as_json else None
+    click.echo(text or format_comparison(found))
+    if out is not None:
+        _draw(found, out, overwrite=overwrite)
+
+
+def _draw(found: Comparison, out: Path, *, overwrite: bool) -> None:
+    """Draw the curves of the runs over each other."""
+    from cnncli.comparison.curves import curves_of
+    from cnncli.plots.curves import MOST_CURVES, plot_curves
+    from cnncli.plots.fonts import font_warning
+    from cnncli.system.files import write_new_files
+
+    curves = curves_of(found)
+    if len(curves) < len(found.runs):
+        say(
+            f"note: {out}: {len(curves)} of the {len(found.runs):,} runs are drawn, of "
+            f"those with validation the {MOST_CURVES} at most that are right most often"
+        )
+    if warning := font_warning(curve.name for curve in curves):
+        say(f"warning: {warning}")
+    picture = plot_curves(curves, picture_format=format_of(out))
+    write_new_files({out: picture}, overwrite=overwrite)
+    say(f"written: {out}")

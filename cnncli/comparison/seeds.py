@@ -1,0 +1,82 @@
+"""Accuracies of several seeds: where the mean lies, and where one more may.
+
+All figures are of the same images; what other images would do to them isn't in here.
+"""
+
+from __future__ import annotations
+
+import math
+from statistics import fmean, stdev, variance
+from typing import TYPE_CHECKING, NamedTuple
+
+from scipy import special
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Interval = tuple[float, float]
+
+
+class Welch(NamedTuple):
+    """What several seeds each say of the difference of two configs.
+
+    Attributes:
+        difference: Mean of the second less that of the first.
+        interval: Its 95 % interval.
+        p: That of Welch's test, two-sided; above 0, at most 1.
+    """
+
+    difference: float
+    interval: Interval
+    p: float
+
+
+def mean_interval(values: Sequence[float]) -> Interval:
+    """Return the 95 % t-interval of the mean.
+
+    Args:
+        values: At least two, 0 to 1.
+    """
+    return _around(values, 1 / len(values))
+
+
+def next_interval(values: Sequence[float]) -> Interval:
+    """Return within which bounds one more value falls, with a probability of 95 %.
+
+    Args:
+        values: At least two, 0 to 1.
+    """
+    return _around(values, 1 + 1 / len(values))
+
+
+def welch(first: Sequence[float], second: Sequence[float]) -> Welch | None:
+    """Compare two means by Welch's test, which lets each have a spread of its own.
+
+    Args:
+        first: At least two values.
+        second: At least two values.
+
+    Returns:
+        None if all values on either side are the same: then nothing can be estimated.
+
+    Reference: https://doi.org/10.1093/biomet/34.1-2.28
+    """
+    parts = [variance(values) / len(values) for values in (first, second)]
+    total = sum(parts)
+    if total == 0:
+        return None
+    degrees = 1 / sum(
+        (part / total) ** 2 / (len(values) - 1)
+        for part, values in zip(parts, (first, second), strict=True)
+    )
+    difference, error = fmean(second) - fmean(first), math.sqrt(total)
+    half = special.stdtrit(degrees, 0.975) * error
+    p = 2 * special.stdtr(degrees, -abs(difference) / error)
+    return Welch(difference, (difference - half, difference + half), p)
+
+
+def _around(values: Sequence[float], share: float) -> Interval:
+    """Return the t-interval around the mean for a share of the variance, in 0 to 1."""
+    half = special.stdtrit(len(values) - 1, 0.975) * stdev(values) * math.sqrt(share)
+    mean = fmean(values)
+    return max(mean - half, 0.0), min(mean + half, 1.0)
