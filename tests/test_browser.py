@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from click.testing import CliRunner
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from cnncli.cli import cli
+from tests.comparisons import make_run, share
 
 if TYPE_CHECKING:
     from playwright.sync_api import ViewportSize
@@ -42,6 +46,25 @@ def place(finished: Path) -> str:
     return (finished / "report.html").as_uri()
 
 
+@pytest.fixture(scope="module", params=["report", "comparison"])
+def any_place(
+    request: pytest.FixtureRequest, place: str, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """Where some page is."""
+    if request.param == "report":
+        return place
+    folder = tmp_path_factory.mktemp("compared")
+    runs = [
+        make_run(folder / f"run {n}", share(60 + 5 * n), seed=n % 3, epochs=2 + n // 3)
+        for n in range(9)
+    ]
+    page = folder / "page.html"
+    command = ["compare", *map(str, runs), "--html", str(page)]
+    result = CliRunner().invoke(cli, command)
+    assert result.exit_code == 0, result.output
+    return page.as_uri()
+
+
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """Return a browser that runs no scripts, as those of careful people do."""
@@ -65,7 +88,7 @@ def background(page: Page, what: str) -> tuple[int, ...]:
 
 
 def test_says_nothing_to_the_console_and_asks_nobody(
-    browser: Browser, place: str
+    browser: Browser, any_place: str
 ) -> None:
     page = browser.new_page()
     said: list[str] = []
@@ -73,10 +96,10 @@ def test_says_nothing_to_the_console_and_asks_nobody(
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
-    page.goto(place, wait_until="networkidle")
-    page.locator(".matrix a").first.click()
+    page.goto(any_place, wait_until="networkidle")
+    page.locator("a[href^='#']").last.press("Enter")
     assert said == []
-    assert [url for url in asked if not url.startswith("data:")] == [place]
+    assert [url for url in asked if not url.startswith("data:")] == [any_place]
     page.close()
 
 
@@ -129,11 +152,11 @@ def test_a_cell_opens_with_the_keyboard(context: BrowserContext, place: str) -> 
     assert page.locator(".cell:visible h3").inner_text() == says
 
 
-def test_follows_the_system_into_the_dark(browser: Browser, place: str) -> None:
+def test_follows_the_system_into_the_dark(browser: Browser, any_place: str) -> None:
     shades = {}
     for scheme in SCHEMES:
         page = browser.new_page(color_scheme=scheme)
-        page.goto(place)
+        page.goto(any_place)
         shades[scheme] = sum(background(page, "body"))
         page.close()
     assert shades["light"] == 3 * 255
@@ -143,29 +166,29 @@ def test_follows_the_system_into_the_dark(browser: Browser, place: str) -> None:
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_everybody_can_use_it(
-    browser: Browser, place: str, scheme: Scheme, size: ViewportSize
+    browser: Browser, any_place: str, scheme: Scheme, size: ViewportSize
 ) -> None:
     """Contrast, names, order of headings and the rest of what axe-core looks for."""
     page = browser.new_page(color_scheme=scheme, viewport=size)
-    page.goto(place)
+    page.goto(any_place)
     results = Axe().run(page)
     assert results.violations_count == 0, results.generate_report()
     page.close()
 
 
-def test_is_as_wide_as_a_phone(browser: Browser, place: str) -> None:
+def test_is_as_wide_as_a_phone(browser: Browser, any_place: str) -> None:
     context = browser.new_context(viewport=PHONE)
-    page = opened(context, place)
+    page = opened(context, any_place)
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
     context.close()
 
 
-def test_prints_on_white_paper(browser: Browser, place: str) -> None:
+def test_prints_on_white_paper(browser: Browser, any_place: str) -> None:
     page = browser.new_page(color_scheme="dark")
-    page.goto(place)
+    page.goto(any_place)
     page.emulate_media(media="print")
     assert background(page, "body") == (255, 255, 255)
-    assert not page.locator("nav").is_visible()
+    assert page.locator("nav:visible").count() == 0
     pages = len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4")))
-    assert 3 <= pages <= 12
+    assert 1 <= pages <= 12
     page.close()

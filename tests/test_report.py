@@ -9,7 +9,6 @@ import json
 import math
 import re
 from collections import Counter
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,57 +18,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.pages import Page, check_alone
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cnncli.data.images import Images
     from cnncli.evaluation.evaluate import Evaluation
     from tests.conftest import Cli
-
-_VOID = {"meta", "link", "img", "br"}
-
-
-class Page(HTMLParser):
-    """A page, taken apart."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str]]] = []
-        self.texts: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, {name: value or "" for name, value in attrs}))
-        if tag not in _VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, {name: value or "" for name, value in attrs}))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append(data)
-
-    @property
-    def text(self) -> str:
-        """All that is read, with single blanks."""
-        return re.sub(r"\s+", " ", " ".join(self.texts))
-
-    def attributes(self, tag: str) -> list[dict[str, str]]:
-        """Those of each such tag."""
-        return [attributes for name, attributes in self.tags if name == tag]
-
-    @property
-    def headings(self) -> set[str]:
-        """The names of its parts."""
-        return {
-            each["id"] for each in self.attributes("section") if "class" not in each
-        }
 
 
 @pytest.fixture(scope="module")
@@ -80,19 +36,9 @@ def page(finished: Path) -> Page:
 def test_is_one_file_that_asks_for_nothing(finished: Path, page: Page) -> None:
     text = (finished / "report.html").read_text()
     assert len(text.encode()) < 2_000_000
-    assert "<script" not in text
-    assert not re.search(r"\son[a-z]+=", text)
-    assert "@import" not in text
-    assert "url(" not in text
-    used = [
-        each[key] for _, each in page.tags for key in ("src", "href") if key in each
-    ]
-    others = {place for place in used if not place.startswith(("#", "data:"))}
+    check_alone(text)
+    others = {each for each in page.places if not each.startswith(("#", "data:"))}
     assert others == {"https://doi.org/10.1613/jair.1.12125"}
-    (policy,) = (
-        each["content"] for each in page.attributes("meta") if "http-equiv" in each
-    )
-    assert policy.startswith("default-src 'none'; img-src data:; style-src ")
 
 
 def test_links_lead_somewhere_and_names_are_taken_once(page: Page) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnncli.errors import DataError
 from cnncli.plots.curves import MOST_CURVES, VALIDATION, Curve
 
 if TYPE_CHECKING:
@@ -18,16 +17,8 @@ def curves_of(found: Comparison) -> list[Curve]:
     Args:
         found: Of more than ``MOST_CURVES`` runs with curves, those that are right most
             often are taken.
-
-    Raises:
-        DataError: None has any.
     """
     measured = [run for run in found.runs if _has_curve(run)]
-    if not measured:
-        raise DataError(
-            "--out: there is nothing to draw: no run has a history.csv with "
-            "val_accuracy or val_loss"
-        )
     best = sorted(measured, key=lambda run: -run.correct)[:MOST_CURVES]
     drawn = [[run for run in group.runs if run in best] for group in found.groups]
     return [

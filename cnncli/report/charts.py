@@ -6,7 +6,7 @@ The templates draw them as SVG, in the colours of the page.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
@@ -53,12 +53,14 @@ class Line:
 
     Attributes:
         name: What it shows.
+        style: Number of its colour and stroke.
         dots: Its points; gaps have none.
         path: The line through them, as SVG spells it.
         label: Where its name stands, and the last number.
     """
 
     name: str
+    style: int
     dots: tuple[Dot, ...]
     path: str
     label: Dot
@@ -91,6 +93,7 @@ def line_chart(
     name: str,
     curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
     kept_epoch: int | None = None,
+    styles: Mapping[str, int] | None = None,
 ) -> Chart:
     """Place lines in a chart.
 
@@ -99,6 +102,9 @@ def line_chart(
         curves: For each line, by its name, the epochs and the values; a value that is
             not finite leaves a gap. At least one value is finite.
         kept_epoch: The epoch to mark.
+        styles: For each line, by its name, the number of its colour and stroke, 0 to
+            7, where a legend names them; without it, each has its own, and its name
+            at its end.
     """
     points = {
         key: (np.asarray(x, np.float64), np.asarray(y, np.float64))
@@ -107,12 +113,15 @@ def line_chart(
     every_x = np.concatenate([x for x, _ in points.values()])
     every_y = np.concatenate([y[np.isfinite(y)] for _, y in points.values()])
     across, up = _Axis(every_x, _LEFT, _RIGHT), _Axis(every_y, _BOTTOM, _TOP)
-    lines = [_line(key, x, y, across, up) for key, (x, y) in points.items()]
+    lines = [
+        _line(key, styles[key] if styles else number, x, y, across, up)
+        for number, (key, (x, y)) in enumerate(points.items())
+    ]
     return Chart(
         name=name,
         x_ticks=across.ticks(whole=True),
         y_ticks=up.ticks(),
-        lines=_apart(lines),
+        lines=_apart(lines, _LINE_OF_TEXT * (1 if styles else 2)),
         mark=None if kept_epoch is None else across.at(kept_epoch),
         mark_text=f"weights of epoch {kept_epoch}",
     )
@@ -152,7 +161,9 @@ class _Axis:
         return tuple(Tick(self.at(value), f"{value:.{digits}f}") for value in inside)
 
 
-def _line(name: str, x: Values, y: Values, across: _Axis, up: _Axis) -> Line:
+def _line(
+    name: str, style: int, x: Values, y: Values, across: _Axis, up: _Axis
+) -> Line:
     dots: list[Dot] = []
     path: list[str] = []
     is_gap = True
@@ -166,14 +177,18 @@ def _line(name: str, x: Values, y: Values, across: _Axis, up: _Axis) -> Line:
         is_gap = False
     last = y[np.isfinite(y)][-1]
     label = Dot(_RIGHT + 8, dots[-1].y, f"{last:.3f}")
-    return Line(name, tuple(dots), "".join(path), label)
+    return Line(name, style, tuple(dots), "".join(path), label)
 
 
-def _apart(lines: Sequence[Line]) -> tuple[Line, ...]:
-    """Move the names at the ends of lines until none covers another."""
+def _apart(lines: Sequence[Line], room: float) -> tuple[Line, ...]:
+    """Move what stands at the ends of lines until nothing covers another.
+
+    Args:
+        lines: The lines.
+        room: How high it is.
+    """
     order = sorted(range(len(lines)), key=lambda number: lines[number].label.y)
     places = [lines[number].label.y for number in order]
-    room = 2 * _LINE_OF_TEXT
     for _ in range(100):
         moved = False
         for upper in range(len(places) - 1):
@@ -184,11 +199,8 @@ def _apart(lines: Sequence[Line]) -> tuple[Line, ...]:
                 moved = True
         if not moved:
             break
-    placed = {
-        number: Dot(lines[number].label.x, round(place, 1), lines[number].label.text)
-        for number, place in zip(order, places, strict=True)
-    }
+    placed = dict(zip(order, places, strict=True))
     return tuple(
-        Line(line.name, line.dots, line.path, placed[number])
+        replace(line, label=replace(line.label, y=round(placed[number], 1)))
         for number, line in enumerate(lines)
     )
