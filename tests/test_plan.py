@@ -168,6 +168,20 @@ def test_test_images_depend_on_the_seed_alone() -> None:
     assert usual[:6] == [2, 4, 14, 18, 20, 25]
 
 
+@pytest.mark.parametrize("method", ["random", "stratified"])
+def test_a_split_with_a_seed_of_its_own_is_the_same_for_every_other(
+    method: str,
+) -> None:
+    data = Whole((0, 1, 2) * 30).describe()
+
+    def drawn(split_seed: int | None, seed: int) -> str:
+        asked = config({"method": method, "seed": split_seed}, seed)
+        return load_splits(asked, data).indices_digest
+
+    assert drawn(1, 2) == drawn(1, 3) == drawn(None, 1) == drawn(1, 1)
+    assert len({drawn(None, 1), drawn(None, 2), drawn(3, 1)}) == 3
+
+
 def test_validation_images_may_be_the_first_test_images() -> None:
     data = Whole((0, 1, 2) * 30).describe()
     asked = config({"validation_from": "test", "validation": 5})

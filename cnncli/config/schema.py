@@ -74,6 +74,9 @@ _FIT = (
 )
 
 
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+
+
 class Located(Named):
     """A data set that lies somewhere.
 
@@ -241,6 +244,11 @@ class Split(Section):
         description="test images of a data set that has none of its own: a count, or a "
         "share of all images, drawn by the seed so that each class keeps its share; "
         "what is left is the training pool; without it, 0.2",
+    )
+    seed: Seed | None = Field(
+        None,
+        description="decides which images are drawn for what; without it, the config's "
+        "`seed`",
     )
     group: Pattern | None = Field(
         None,
@@ -482,7 +490,7 @@ class Config(Section):
     name: Name | None = Field(
         None, description="names the run folder; without it, the config file's name"
     )
-    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = Field(
+    seed: Seed = Field(
         1,
         description="decides initial weights, order of images, dropout, random splits",
     )

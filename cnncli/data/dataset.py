@@ -189,22 +189,24 @@ def _draw(config: Config, plan: SplitPlan, images: Images, data: DataInfo) -> _D
     Raises:
         DataError: There are too few, or it can't be told of which object each is.
     """
+    seed = config.seed if plan.seed is None else plan.seed
     if plan.group is not None:
-        return _draw_objects(config, plan, images, objects_of(data, plan.group))
-    test = draw_test(images.labels, plan.num_taken, config.seed)
+        objects = objects_of(data, plan.group)
+        return _draw_objects(plan, images, objects, seed)
+    test = draw_test(images.labels, plan.num_taken, seed)
     rest = np.delete(np.arange(len(images)), test)
     train, validation = split_indices(
         images.labels[rest],
         method=plan.method,
         train=plan.num_train,
         validation=plan.num_held_out,
-        seed=config.seed,
+        seed=seed,
     )
     return _Drawn(rest[train], rest[validation], test)
 
 
 def _draw_objects(
-    config: Config, plan: SplitPlan, images: Images, objects: list[str]
+    plan: SplitPlan, images: Images, objects: list[str], seed: int
 ) -> _Drawn:
     """Draw as ``_draw`` does, but all images of an object into the same split.
 
@@ -213,14 +215,14 @@ def _draw_objects(
     """
     names = np.array(objects)
     (test,) = deal_groups(
-        images.labels, names, (plan.num_taken,), config.seed, stream=TEST_STREAM
+        images.labels, names, (plan.num_taken,), seed, stream=TEST_STREAM
     )
     rest = np.delete(np.arange(len(images)), test)
     train, validation = deal_groups(
         images.labels[rest],
         names[rest],
         (plan.num_train, plan.num_held_out),
-        config.seed,
+        seed,
         stream=SPLIT_STREAM,
         by_class=plan.method == "stratified",
     )

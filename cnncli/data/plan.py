@@ -34,6 +34,7 @@ class SplitPlan:
         num_test: Test images, of its own or taken.
         group: What tells from a picture's name of which object it is, if those of an
             object are to stay together; then counts are only nearly reached.
+        seed: Decides which images are drawn; None for the config's own seed.
     """
 
     method: SplitMethod
@@ -44,6 +45,7 @@ class SplitPlan:
     num_images: int
     num_test: int
     group: str | None = None
+    seed: int | None = None
 
     @property
     def num_taken(self) -> int:
@@ -84,6 +86,7 @@ class SplitPlan:
             validation_from=self.validation_from,
             test=self.test,
             group=self.group,
+            seed=self.seed,
         )
 
 
@@ -99,7 +102,7 @@ def plan_split(config: Data, data: DataInfo) -> SplitPlan:
         data: The data set's sizes.
     """
     split = config.split
-    said = split.model_copy(update={"test": None})
+    said = split.model_copy(update={"test": None, "seed": None})
     if data.num_validation and said == Split():
         return SplitPlan(
             "head",
@@ -128,6 +131,7 @@ def plan_split(config: Data, data: DataInfo) -> SplitPlan:
         data.num_train,
         num_test,
         split.group,
+        split.seed,
     )
 
 
