@@ -129,9 +129,9 @@ def _evaluate_model(
     with open_progress(quiet=False):
         images, name = load_evaluation_images(saved, split, data)
     with backend_started(saved.config) as backend:
-        measured = measure(
-            backend.load(saved), images, saved.class_names, saved.config, split=name
-        )
+        network = backend.load(saved)
+        where = "" if data is None else str(data)
+        measured = measure(network, images, saved.class_names, split=name, place=where)
     return measured, trained_to(saved), saved.path
 
 
@@ -152,7 +152,7 @@ def _evaluate_exported(model: Path, data: Path | None) -> tuple[Measured, Traine
         classes = network.description.class_names
         images = load_images_at(data, "test", network.description)
         result = evaluate_network(network, images, classes, split="data")
-    return Measured(result, images), Trained(model.name)
+    return Measured(result, images, str(data)), Trained(model.name)
 
 
 def format_evaluation(result: Evaluation, folder: Path | None) -> str:
@@ -223,17 +223,18 @@ def _write(
     overwrite: bool,
 ) -> None:
     from cnncli.commands.progress import QuietProgress
+    from cnncli.report.page import may_replace
     from cnncli.report.report import report_page
     from cnncli.runs.results import evaluation_files
     from cnncli.system.files import write_new_files
 
-    contents = {
-        **evaluation_files(
-            measured.evaluation, QuietProgress(), all_probabilities=probabilities
-        ),
-        REPORT_NAME: report_page(trained, measured),
-    }
+    contents = evaluation_files(
+        measured.evaluation, QuietProgress(), all_probabilities=probabilities
+    )
     write_new_files(
         {folder / name: content for name, content in contents.items()},
         overwrite=overwrite,
     )
+    report = folder / REPORT_NAME
+    page = report_page(trained, measured)
+    write_new_files({report: page}, overwrite=overwrite or may_replace(report))

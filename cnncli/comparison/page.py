@@ -44,6 +44,6 @@ def _charts(curves: Sequence[Curve]) -> list[Chart]:
             if (rows := [row for row in curve.history if column in row])
         }
         styles = {name: curve.style for name, curve in zip(names, curves, strict=True)}
-        if lines:
-            charts.append(line_chart(measure, lines, styles=styles))
+        if chart := line_chart(measure, lines, styles=styles):
+            charts.append(chart)
     return charts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,8 @@ from cnncli.errors import ConfigError, ModelFileError
 from cnncli.evaluation.scores import wilson_interval
 from cnncli.modelfile.place import CONFIG_NAME, MODEL_NAME, is_finished_run
 from cnncli.runs.folder import RunFolder
-from cnncli.system.files import NotRegularError, open_regular, read_json
+from cnncli.runs.history import read_history
+from cnncli.system.files import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -193,17 +193,10 @@ def _config(file: Path, notes: list[str]) -> Config | None:
 
 
 def _history(file: Path, notes: list[str]) -> History:
-    if not file.exists():
-        return ()
     try:
-        with open_regular(file) as binary:
-            lines = binary.read().decode().splitlines()
-        return tuple(
-            {name: float(value) for name, value in row.items()}
-            for row in csv.DictReader(lines, strict=True)
-        )
-    except (OSError, NotRegularError, csv.Error, TypeError, ValueError):
-        notes.append(f"{file}: damaged; it is done without")
+        return tuple(read_history(file))
+    except ModelFileError as error:
+        notes.append(f"{error}; it is done without")
         return ()
 
 

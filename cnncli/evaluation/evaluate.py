@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -56,24 +57,20 @@ class Evaluation:
     confusion_matrix: np.ndarray
     confusions: tuple[Confusion, ...]
 
-    @property
+    @cached_property
     def predicted(self) -> NDArray[np.int64]:
         """(n,) the class with the highest probability."""
-        predicted: NDArray[np.int64] = self.probabilities.argmax(axis=1)
-        return predicted
+        return np.asarray(self.probabilities.argmax(axis=1))
 
-    @property
+    @cached_property
     def probability(self) -> NDArray[np.float32]:
         """(n,) the probability of the predicted class."""
-        highest: NDArray[np.float32] = self.probabilities.max(axis=1)
-        return highest
+        return np.asarray(self.probabilities.max(axis=1))
 
-    @property
+    @cached_property
     def probability_of_true(self) -> NDArray[np.float32]:
         """(n,) the probability of the label."""
-        of_true: NDArray[np.float32]
-        of_true = self.probabilities[np.arange(len(self.true)), self.true]
-        return of_true
+        return np.asarray(self.probabilities[np.arange(len(self.true)), self.true])
 
     def surest_first(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return images in the order of their probabilities.

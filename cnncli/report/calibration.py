@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _BINS = 15
+_DRAWS = 200
+_QUANTILE = 0.95
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,15 @@ class Calibration:
         accuracy: Share of the images that are right.
         error: Expected calibration error, 0 to 1: the mean over the images of how far
             the probability of their bin is from its accuracy.
+        by_chance: What that error hardly exceeds (in one of 20 cases) where every
+            probability is true: a share is never quite its probability.
     """
 
     bins: tuple[Bin, ...]
     probability: float
     accuracy: float
     error: float
+    by_chance: float
 
     @property
     def finding(self) -> str:
@@ -56,11 +61,12 @@ class Calibration:
             f"mean probability {self.probability:.3f}, right {self.accuracy:.3f}, "
             f"expected calibration error {self.error:.3f}"
         )
-        if self.error < 0.02:
-            return f"Probabilities can be taken at their word: {means}"
+        chance = f"up to {self.by_chance:.3f} may be chance with so many images"
+        if self.error <= self.by_chance:
+            return f"As sure as it should be, as far as can be seen: {means}; {chance}"
         if self.probability > self.accuracy:
-            return f"Surer than it should be: {means}"
-        return f"Less sure than it could be: {means}"
+            return f"Surer than it should be: {means}; {chance}"
+        return f"Less sure than it could be: {means}; {chance}"
 
 
 def calibrate(
@@ -68,7 +74,8 @@ def calibrate(
 ) -> Calibration:
     """Compare probabilities with how often they came true.
 
-    15 bins of equal width, as in https://arxiv.org/abs/1706.04599.
+    15 bins of equal width, as in https://arxiv.org/abs/1706.04599. What chance does is
+    found by drawing which images are right, each with its own probability.
 
     Args:
         probability: (n,) those of the predicted classes, 0 to 1.
@@ -78,22 +85,28 @@ def calibrate(
     edges = np.linspace(0, 1, _BINS + 1)
     # A probability on an edge falls below it, so that 1 is in the last bin.
     numbers = np.clip(np.searchsorted(edges, probability, "left") - 1, 0, None)
-    bins = []
-    for number in np.unique(numbers).tolist():
-        inside = numbers == number
-        bins.append(
+    images = np.bincount(numbers, minlength=_BINS)
+    sums = np.bincount(numbers, probability, minlength=_BINS)
+    rights = np.bincount(numbers, is_right, minlength=_BINS)
+    rng = np.random.default_rng(0)
+    drawn = [
+        np.bincount(numbers, rng.random(len(numbers)) < probability, minlength=_BINS)
+        for _ in range(_DRAWS)
+    ]
+    errors = np.abs(np.array([rights, *drawn]) - sums).sum(axis=1) / len(probability)
+    return Calibration(
+        tuple(
             Bin(
                 float(edges[number]),
                 float(edges[number + 1]),
-                int(inside.sum()),
-                float(probability[inside].mean()),
-                float(is_right[inside].mean()),
+                int(images[number]),
+                float(sums[number] / images[number]),
+                float(rights[number] / images[number]),
             )
-        )
-    error = sum(each.images * abs(each.probability - each.accuracy) for each in bins)
-    return Calibration(
-        tuple(bins),
+            for number in np.flatnonzero(images)
+        ),
         float(probability.mean()),
         float(is_right.mean()),
-        error / len(probability),
+        float(errors[0]),
+        float(np.quantile(errors[1:], _QUANTILE)),
     )

@@ -17,6 +17,10 @@ Values = NDArray[np.float64]
 _LEFT, _RIGHT = 40.0, 312.0
 _TOP, _BOTTOM = 14.0, 206.0
 _LINE_OF_TEXT = 14.0
+_LARGE = 10_000
+_BOUNDLESS = 1e30
+"""What is farther from zero isn't drawn."""
+_MOST_POINTS = 500
 
 
 @dataclass(frozen=True)
@@ -94,22 +98,25 @@ def line_chart(
     curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
     kept_epoch: int | None = None,
     styles: Mapping[str, int] | None = None,
-) -> Chart:
+) -> Chart | None:
     """Place lines in a chart.
 
     Args:
         name: What is measured.
         curves: For each line, by its name, the epochs and the values; a value that is
-            not finite leaves a gap. At least one value is finite.
+            not finite, or without bounds, leaves a gap.
         kept_epoch: The epoch to mark.
         styles: For each line, by its name, the number of its colour and stroke, 0 to
             7, where a legend names them; without it, each has its own, and its name
             at its end.
+
+    Returns:
+        Nothing if there is no value to draw.
     """
-    points = {
-        key: (np.asarray(x, np.float64), np.asarray(y, np.float64))
-        for key, (x, y) in curves.items()
-    }
+    points = {key: _points(x, y) for key, (x, y) in curves.items()}
+    points = {key: both for key, both in points.items() if np.isfinite(both[1]).any()}
+    if not points:
+        return None
     every_x = np.concatenate([x for x, _ in points.values()])
     every_y = np.concatenate([y[np.isfinite(y)] for _, y in points.values()])
     across, up = _Axis(every_x, _LEFT, _RIGHT), _Axis(every_y, _BOTTOM, _TOP)
@@ -125,6 +132,16 @@ def line_chart(
         mark=None if kept_epoch is None else across.at(kept_epoch),
         mark_text=f"weights of epoch {kept_epoch}",
     )
+
+
+def _points(x: Sequence[float], y: Sequence[float]) -> tuple[Values, Values]:
+    """Return the points of a line, some of them if there are too many to be seen."""
+    step = -(-len(x) // _MOST_POINTS)
+    # From the last one backwards, since its value is written at the line's end.
+    chosen = slice(None, None, -step)
+    across = np.asarray(x, np.float64)[chosen][::-1]
+    up = np.asarray(y, np.float64)[chosen][::-1]
+    return across, np.where(np.abs(up) < _BOUNDLESS, up, np.nan)
 
 
 class _Axis:
@@ -156,9 +173,26 @@ class _Axis:
         locator = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10], integer=whole, min_n_ticks=1)
         found = locator.tick_values(self._low, self._high)
         inside = [float(v) for v in found if self._low <= v <= self._high]
-        step = float(found[1] - found[0])
-        digits = 0 if whole else max(0, -int(np.floor(np.log10(step) + 1e-9)))
-        return tuple(Tick(self.at(value), f"{value:.{digits}f}") for value in inside)
+        return tuple(
+            Tick(self.at(value), text)
+            for value, text in zip(inside, _texts(inside), strict=True)
+        )
+
+
+def _texts(values: Sequence[float]) -> list[str]:
+    """Return numbers with as many digits as it takes to tell what they are."""
+    largest = max(map(abs, values), default=0)
+    if largest >= _LARGE:
+        return [f"{value:.3g}" for value in values]
+    digits = next(
+        (
+            digits
+            for digits in range(8)
+            if all(abs(round(v, digits) - v) < 1e-6 * largest for v in values)
+        ),
+        8,
+    )
+    return [f"{value:.{digits}f}" for value in values]
 
 
 def _line(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from cnncli.plots.history import history_finding
@@ -36,20 +35,18 @@ class Curves:
 
 def draw_curves(
     history: Sequence[Mapping[str, float]], kept_epoch: int | None
-) -> Curves:
-    """Return the curves of a run.
+) -> Curves | None:
+    """Return the curves of a run; None if there are no losses.
 
     Args:
-        history: One row an epoch, as in history.csv; at least one.
+        history: One row an epoch, as in history.csv; there may be none.
         kept_epoch: The epoch whose weights the model has, if there is a model.
     """
+    if not history or "loss" not in history[0]:
+        return None
     frame = pd.DataFrame(history)
     finding = history_finding(frame)
-    charts = [
-        line_chart(name, curves, kept_epoch)
-        for name in _DRAWN
-        if (curves := _curves(frame, name))
-    ]
+    charts = [line_chart(name, _curves(frame, name), kept_epoch) for name in _DRAWN]
     columns = tuple(map(str, frame.columns))
     rows = tuple(
         tuple(_number(column, row[column]) for column in columns)
@@ -57,7 +54,7 @@ def draw_curves(
     )
     return Curves(
         f"{finding[0].upper()}{finding[1:]}",
-        tuple(charts),
+        tuple(chart for chart in charts if chart),
         columns,
         rows,
         max(0, len(history) - _MOST_ROWS),
@@ -67,12 +64,12 @@ def draw_curves(
 def _curves(
     frame: pd.DataFrame, name: str
 ) -> dict[str, tuple[Sequence[float], Sequence[float]]]:
-    """Return the lines of a measure, those that have any finite value."""
+    """Return the lines of a measure, those that there are."""
     named = {"training": name, "validation": f"val_{name}"}
     return {
         key: (frame["epoch"].tolist(), frame[column].tolist())
         for key, column in named.items()
-        if column in frame and np.isfinite(frame[column]).any()
+        if column in frame
     }
 
 

@@ -36,9 +36,6 @@ def manifest_facts(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         manifest: Of perhaps unknown origin; what it lacks is left out.
     """
     yield from _named(manifest, _LABELS)
-    seconds = manifest.get("epoch_seconds")
-    if isinstance(seconds, list) and seconds:
-        yield "seconds an epoch", ", ".join(f"{each:.1f}" for each in seconds[:50])
     data, files = manifest.get("data"), manifest.get("files")
     if isinstance(data, dict):
         yield from _named(data, _DATA)

@@ -22,15 +22,27 @@ class Trained:
 
     Attributes:
         name: What the run is called, any text.
+        layers: The network's, which fit each other; none if they aren't known.
+        image_shape: (height, width, channels) that it takes; None if that isn't known.
         config: The resolved config, as YAML.
         history: One row an epoch, as in history.csv; there may be none.
-        manifest: What manifest.json says.
+        seconds: How long each epoch took, as far as it is known.
+        kept_epoch: The epoch, from 1, whose weights the network has.
+        manifest: What manifest.json says, of perhaps unknown origin.
+        go_on: The command that goes on with a run that isn't finished.
+        notes: What is wrong with the run's files.
     """
 
     name: str
+    layers: Sequence[Layer] = ()
+    image_shape: Shape | None = None
     config: str = ""
     history: Sequence[Mapping[str, float]] = ()
+    seconds: Sequence[float] = ()
+    kept_epoch: int | None = None
     manifest: Mapping[str, Any] = field(default_factory=dict)
+    go_on: str = ""
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -40,18 +52,12 @@ class Measured:
     Attributes:
         evaluation: What it got right.
         images: The images.
-        layers: The network's, which fit each other.
-        activations: What they make of the first image, (1, height, width, channels)
-            or (1, units), each by its name; empty if that can't be seen.
+        place: Where they are, if they aren't those of the run.
+        activations: What the layers make of the first image, (1, height, width,
+            channels) or (1, units), each by its name; empty if that can't be seen.
     """
 
     evaluation: Evaluation
     images: Images
-    layers: Sequence[Layer] = ()
+    place: str = ""
     activations: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
-
-    @property
-    def image_shape(self) -> Shape:
-        """(height, width, channels)."""
-        height, width, channels = self.images.pixels.shape[1:]
-        return height, width, channels

@@ -12,16 +12,21 @@ import numpy as np
 
 from cnncli.architecture.table import format_shape
 from cnncli.plots.drawings import limits_of
-from cnncli.report.thumbnails import colour_map_uri
+from cnncli.report.thumbnails import colour_map
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cnncli.config.layers import Layer
+    from cnncli.report.room import Room
 
 _MOST_MAPS = 16
 _MOST_UNITS = 4096
 """How many units of a vector are drawn."""
+_SIDE = 56
+"""Larger maps are made smaller, to this many pixels at their longer side."""
+_BESIDE = 120
+"""Characters that stand beside a map in the page, about."""
 _ROW = 128
 
 
@@ -37,7 +42,7 @@ class LayerMaps:
         high: What the brightest colour stands for.
         sources: Its maps, or its vector in rows, as data URIs.
         size: (width, height) of each in pixels.
-        left_out: How many more maps it has.
+        left_out: How many more maps or units it has.
         is_maps: Whether they are maps.
     """
 
@@ -53,7 +58,9 @@ class LayerMaps:
 
 
 def layer_maps(
-    layers: Sequence[Layer], activations: Mapping[str, NDArray[np.float32]]
+    layers: Sequence[Layer],
+    activations: Mapping[str, NDArray[np.float32]],
+    room: Room,
 ) -> list[LayerMaps]:
     """Return what each layer makes of an image, as pictures.
 
@@ -61,18 +68,23 @@ def layer_maps(
         layers: The network's.
         activations: What they give, (1, height, width, channels) or (1, units), by
             their names; empty if that isn't known.
+        room: What is left of the page; a layer for which there is none has no pictures.
     """
     levels = mpl.colormaps["cividis"](np.arange(256), bytes=True)
     palette = levels[:, :3].ravel().tolist()
     return [
-        _maps(str(layer.name), layer.type, activations[str(layer.name)], palette)
+        _maps(str(layer.name), layer.type, activations[str(layer.name)], palette, room)
         for layer in layers
         if activations
     ]
 
 
 def _maps(
-    name: str, kind: str, activation: NDArray[np.float32], palette: Sequence[int]
+    name: str,
+    kind: str,
+    activation: NDArray[np.float32],
+    palette: Sequence[int],
+    room: Room,
 ) -> LayerMaps:
     low, high = limits_of(activation)
     shares = (activation[0] - low) / (high - low)
@@ -83,17 +95,22 @@ def _maps(
         if is_maps
         else [_in_rows(values[:_MOST_UNITS])]
     )
-    height, width = drawn[0].shape
-    most = _MOST_MAPS if is_maps else _MOST_UNITS
+    sources, size = [], (0, 0)
+    for each in drawn:
+        source, size = colour_map(each, palette, _SIDE if is_maps else _ROW)
+        if not room.take(len(source) + _BESIDE):
+            break
+        sources.append(source)
+    shown = len(sources) if is_maps else _MOST_UNITS * len(sources)
     return LayerMaps(
         name,
         kind,
         format_shape(activation.shape),
         float(low),
         float(high),
-        tuple(colour_map_uri(each, palette) for each in drawn),
-        (width, height),
-        max(0, values.shape[-1] - most),
+        tuple(sources),
+        size,
+        max(0, values.shape[-1] - shown),
         is_maps,
     )
 

@@ -22,39 +22,43 @@ _MOST_PAIRS_ALONE = 30
 _MOST_IN_A_CELL = 24
 _MOST_RIGHT = 12
 
+Place = tuple[int, int]
+"""A row of the matrix, the true class, and a column, the predicted one."""
+
 
 @dataclass(frozen=True)
 class Cell:
     """A cell of the matrix.
 
     Attributes:
-        key: Its name within the page; empty if no image is behind it.
+        key: Its name within the page.
+        true: The true class, shortened.
+        predicted: The predicted class, shortened.
         images: How many there are.
         share: Of the images of the true class, 0 to 1.
-        says: What that means, in words.
         is_right: Whether it is on the diagonal.
+        thumbnails: Some of the images, or all; none if the page has no room for them.
     """
 
     key: str
+    true: str
+    predicted: str
     images: int
     share: float
-    says: str
     is_right: bool
+    thumbnails: tuple[Thumbnail, ...] = ()
 
+    @property
+    def says(self) -> str:
+        """What it means, in words."""
+        what = "right" if self.is_right else f"taken for {self.predicted}"
+        return f"{self.true} {what}: {self.amount}"
 
-@dataclass(frozen=True)
-class Behind:
-    """The images behind a cell.
-
-    Attributes:
-        cell: The cell.
-        thumbnails: Some of the images, or all.
-        order: Which come first.
-    """
-
-    cell: Cell
-    thumbnails: list[Thumbnail]
-    order: str
+    @property
+    def amount(self) -> str:
+        """How many images it has, in words."""
+        many = f"{self.images:,} image{'s' * (self.images != 1)}"
+        return f"{many}, {100 * self.share:.1f}\xa0% of the class"
 
 
 @dataclass(frozen=True)
@@ -66,13 +70,20 @@ class Matrix:
         cells: A row for each true class, a column for each predicted one; none if
             there are too many classes.
         pairs: The most frequent confusions, with their cells.
-        behind: What is behind the cells, the most frequent confusion first.
+        opened: The cells with images, the most frequent confusion first.
+        is_whole: Whether all have them that could.
     """
 
     names: list[str]
     cells: list[list[Cell]]
     pairs: list[tuple[Confusion, Cell]]
-    behind: list[Behind]
+    opened: list[Cell]
+    is_whole: bool
+
+    @property
+    def longest(self) -> int:
+        """Characters of the longest name."""
+        return max(map(len, self.names))
 
 
 def confusion_matrix(evaluation: Evaluation, thumbnails: Thumbnails) -> Matrix:
@@ -93,48 +104,46 @@ def confusion_matrix(evaluation: Evaluation, thumbnails: Thumbnails) -> Matrix:
     if has_matrix:
         places += [(number, number) for number in numbers if counts[number, number]]
     shown = labels(names)
+    behind = {place: _behind(place, evaluation, thumbnails) for place in places}
+    cells = {
+        place: _cell(place, counts, shown, behind.get(place, ()))
+        for place in (np.ndindex(*counts.shape) if has_matrix else places)
+    }
     pairs = found[:_MOST_PAIRS] if has_matrix else found
     return Matrix(
         shown,
-        [[_cell(row, column, counts, shown) for column in numbers] for row in numbers]
+        [[cells[row, column] for column in numbers] for row in numbers]
         if has_matrix
         else [],
-        [
-            (pair, _cell(*place, counts, shown))
-            for pair, place in zip(pairs, places, strict=False)
-        ],
-        [
-            _behind(_cell(*place, counts, shown), place, evaluation, thumbnails)
-            for place in places
-        ],
+        [(pair, cells[place]) for pair, place in zip(pairs, places, strict=False)],
+        [cells[place] for place in places if behind[place]],
+        all(behind.values()),
     )
 
 
-def _cell(row: int, column: int, counts: np.ndarray, shown: list[str]) -> Cell:
-    images = int(counts[row, column])
-    share = images / max(1, int(counts[row].sum()))
-    is_right = row == column
-    what = "right" if is_right else f"taken for {shown[column]}"
+def _cell(
+    place: Place, counts: np.ndarray, shown: list[str], behind: tuple[Thumbnail, ...]
+) -> Cell:
+    row, column = place
+    images = int(counts[place])
     return Cell(
-        f"cell-{row}-{column}" if images else "",
+        f"cell-{row}-{column}",
+        shown[row],
+        shown[column],
         images,
-        share,
-        f"{shown[row]} {what}: {images:,} image{'s' * (images != 1)}, "
-        f"{100 * share:.1f} % of the class",
-        is_right,
+        images / max(1, int(counts[row].sum())),
+        row == column,
+        behind,
     )
 
 
 def _behind(
-    cell: Cell, place: tuple[int, int], evaluation: Evaluation, thumbnails: Thumbnails
-) -> Behind:
-    """Return the images behind a cell: the surest mistakes, the most doubtful hits."""
-    row, column = place
-    inside = np.flatnonzero((evaluation.true == row) & (evaluation.predicted == column))
-    order = evaluation.surest_first(inside)
-    chosen = order[::-1][:_MOST_RIGHT] if cell.is_right else order[:_MOST_IN_A_CELL]
-    return Behind(
-        cell,
-        thumbnails.of(chosen),
-        "the least sure first" if cell.is_right else "the surest first",
-    )
+    place: Place, evaluation: Evaluation, thumbnails: Thumbnails
+) -> tuple[Thumbnail, ...]:
+    """Return images behind a cell: the surest mistakes, or the most doubtful hits."""
+    true, predicted = place
+    inside = (evaluation.true == true) & (evaluation.predicted == predicted)
+    order = evaluation.surest_first(np.flatnonzero(inside))
+    if true == predicted:
+        return tuple(thumbnails.of(order[::-1][:_MOST_RIGHT]))
+    return tuple(thumbnails.of(order[:_MOST_IN_A_CELL]))

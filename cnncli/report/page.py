@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
 from cnncli import __version__
-from cnncli.errors import printable
+from cnncli.system.files import NotRegularError, open_regular
+
+# Control characters, halves of characters, and those that turn the direction of text.
+_UNSAFE = re.compile(
+    "[\\x00-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]"
+)
+
+
+_GENERATOR = '<meta name="generator" content="cnncli '
+_HEAD = 1000
 
 
 def render(template: str, view: Mapping[str, object]) -> str:
@@ -20,7 +31,20 @@ def render(template: str, view: Mapping[str, object]) -> str:
         template: Its name among the templates.
         view: What it shows, by the names that the template has for it.
     """
-    return _environment().get_template(template).render(view, version=__version__)
+    return (
+        _environment()
+        .get_template(template)
+        .render(view, generator=Markup(_GENERATOR), version=__version__)
+    )
+
+
+def may_replace(path: Path) -> bool:
+    """Return whether a file is a page of this program's, which is made anew at will."""
+    try:
+        with open_regular(path) as file:
+            return _GENERATOR.encode() in file.read(_HEAD)
+    except (OSError, NotRegularError):
+        return False
 
 
 @cache
@@ -34,20 +58,29 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "grouped": grouped}
+    environment.filters |= {"apart": apart, "grouped": grouped, "percent": percent}
     return environment
 
 
 def _finalized(value: Any) -> Any:
     r"""Return a value as it is to be written: an ESC byte becomes ``\x1b``."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        return printable(value)
+        return _UNSAFE.sub(_escaped, value)
     return value
 
 
+def _escaped(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode("ascii")
+
+
+def apart(text: str) -> Markup:
+    """Return a name as one that has no say in the direction of what is around it."""
+    return Markup("<bdi>{}</bdi>").format(_finalized(text))
+
+
 def percent(share: float) -> str:
-    """Return a share as "86.2 %"."""
-    return f"{100 * share:.1f} %"
+    """Return a share as "86.2 %", in one piece."""
+    return f"{100 * share:.1f}\xa0%"
 
 
 def grouped(count: int) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnncli.plots.confusion_matrix import confusion_finding
 from cnncli.report.blocks import blocks
 from cnncli.report.calibration import calibrate
 from cnncli.report.curves import draw_curves
@@ -15,6 +14,7 @@ from cnncli.report.facts import manifest_facts
 from cnncli.report.maps import layer_maps
 from cnncli.report.matrix import confusion_matrix
 from cnncli.report.page import render
+from cnncli.report.room import Room
 from cnncli.report.suspects import suspected, varied
 from cnncli.report.thumbnails import Thumbnails
 
@@ -30,6 +30,13 @@ _MOST_MISTAKES = 24
 _MOST_SUSPECTS = 24
 _SUSPECTS_OF_A_PAIR = 3
 
+_STATUS = {
+    "running": "This run has not finished",
+    "stopped": "This run was stopped",
+    "failed": "This run has failed",
+}
+_SPLITS = {"train": "training ", "validation": "validation ", "test": "test "}
+
 View = dict[str, object]
 
 
@@ -40,33 +47,27 @@ def report_page(trained: Trained, measured: Measured | None) -> str:
         trained: How the network was trained.
         measured: What it made of images; None of a run that has no network.
     """
-    manifest = trained.manifest
-    drawn = (
-        blocks(measured.layers, measured.image_shape)
-        if measured and measured.layers
-        else []
-    )
+    manifest, shape = trained.manifest, trained.image_shape
+    drawn = blocks(trained.layers, shape) if shape else []
     view: View = {
-        "heading": trained.name,
         "title": f"{trained.name}: report",
-        "status": _status(manifest),
+        "trained": trained,
+        "measured": measured,
+        "status": _STATUS.get(str(manifest.get("status")), ""),
         "tiles": list(_tiles(trained, measured, drawn)),
-        "warnings": manifest.get("warnings", []),
-        "curves": draw_curves(trained.history, manifest.get("kept_epoch"))
-        if trained.history
-        else None,
+        "warnings": [*trained.notes, *_texts(manifest.get("warnings"))],
+        "curves": draw_curves(trained.history, trained.kept_epoch),
         "blocks": drawn,
-        "facts": list(manifest_facts(manifest)),
+        "facts": list(_facts(trained)),
         "config": trained.config.splitlines(),
-        **(_result(measured) if measured else {"result": None, "maps": []}),
+        **(_result(trained, measured) if measured else {"result": None, "maps": []}),
     }
     return render("report.html.jinja", {**view, "parts": list(_parts(view))})
 
 
-def _status(manifest: Mapping[str, Any]) -> str:
-    """Say how a run stands that has no result."""
-    reason = f": {manifest['reason']}" if "reason" in manifest else ""
-    return f"The run is {manifest.get('status', 'unknown')}{reason}"
+def _texts(value: Any) -> list[str]:
+    """Return the texts in a list of perhaps unknown origin."""
+    return [str(text) for text in value] if isinstance(value, list) else []
 
 
 def _tiles(
@@ -79,47 +80,50 @@ def _tiles(
         yield "incorrect", f"{evaluation.incorrect:,}"
         for name, value in evaluation.measures.items():
             if name != "accuracy":
-                yield name.replace("_", " "), f"{value:.4f}"
+                yield name, f"{value:.4f}"
     if drawn:
         yield "parameters", f"{sum(block.parameters for block in drawn):,}"
-    manifest = trained.manifest
     if trained.history:
-        kept = manifest.get("kept_epoch")
-        of_kept = f", kept {kept}" if kept not in (None, len(trained.history)) else ""
-        yield "epochs", f"{len(trained.history):,}{of_kept}"
-    if "seconds" in manifest:
-        yield "trained in", f"{manifest['seconds']:,.1f} s"
+        epochs, kept = len(trained.history), trained.kept_epoch
+        of_kept = f", kept {kept:,}" if kept not in (None, epochs) else ""
+        yield "epochs", f"{epochs:,}{of_kept}"
+    if trained.seconds:
+        yield "trained in", f"{sum(trained.seconds):,.1f} s"
 
 
-def _result(measured: Measured) -> View:
+def _facts(trained: Trained) -> Iterator[tuple[str, str]]:
+    """Yield what those want to know who look closer."""
+    yield from manifest_facts(trained.manifest)
+    if trained.seconds:
+        least, most = min(trained.seconds), max(trained.seconds)
+        yield "seconds an epoch", f"{least:.1f} to {most:.1f}"
+
+
+def _result(trained: Trained, measured: Measured) -> View:
     """Return what a page shows of an evaluation."""
     evaluation, images = measured.evaluation, measured.images
-    names = [score.name for score in evaluation.classes]
-    thumbnails = Thumbnails(images, evaluation)
+    room = Room()
+    thumbnails = Thumbnails(images, evaluation, room)
     is_right = evaluation.predicted == evaluation.true
     worst = evaluation.surest_first(np.flatnonzero(~is_right))[:_MOST_MISTAKES]
-    subject = thumbnails.of([0]) if measured.activations else []
     return {
         "result": evaluation,
-        "split": "" if evaluation.split == "data" else evaluation.split,
-        "confusion_finding": _sentence(
-            confusion_finding(evaluation.confusion_matrix, names)
-        ),
+        "split": _SPLITS.get(evaluation.split, ""),
         "worst": thumbnails.of(worst),
         "calibration": calibrate(evaluation.probability, is_right),
         "suspects": _suspects(evaluation, thumbnails, worst),
         "of_a_pair": _SUSPECTS_OF_A_PAIR,
+        "subject": thumbnails.of([0] if measured.activations else []),
+        "likeliest": _likeliest(evaluation),
+        "maps": layer_maps(trained.layers, measured.activations, room),
         "matrix": confusion_matrix(evaluation, thumbnails),
-        "subject": subject[0] if subject else None,
-        "likeliest": _likeliest(evaluation.probabilities[0], names),
-        "maps": layer_maps(measured.layers, measured.activations),
     }
 
 
-def _likeliest(
-    probabilities: NDArray[np.float32], names: Sequence[str]
-) -> list[tuple[str, float]]:
-    """Return the likeliest classes of an image, with their probabilities."""
+def _likeliest(evaluation: Evaluation) -> list[tuple[str, float]]:
+    """Return the likeliest classes of the first image, with their probabilities."""
+    probabilities = evaluation.probabilities[0]
+    names = [score.name for score in evaluation.classes]
     order = np.argsort(-probabilities, kind="stable")[:_MOST_LIKELY]
     return [(names[number], float(probabilities[number])) for number in order]
 
@@ -169,7 +173,3 @@ def _parts(view: View) -> Iterator[tuple[str, str]]:
     for key, name, anchor in named:
         if view.get(key):
             yield anchor, name
-
-
-def _sentence(finding: str) -> str:
-    return f"{finding[0].upper()}{finding[1:]}"

@@ -16,31 +16,31 @@ def suspected(
 ) -> NDArray[np.int64]:
     """Find labels that a network contradicts with as much confidence as is usual.
 
-    An image is suspected if some other class than its label's has a probability no
-    lower than that class has on average for the images that are labelled with it:
-    confident learning, https://doi.org/10.1613/jair.1.12125. The network must not have
-    been trained on these images.
+    An image is suspected if another class than its label's is predicted, with a
+    probability no lower than that class has on average for the images labelled with
+    it: confident learning, https://doi.org/10.1613/jair.1.12125. Also, the label's
+    probability must be less than half as high, so that a network that can't tell the
+    classes apart suspects nothing.
 
     Args:
         probabilities: (n, num_classes).
         labels: (n,) class numbers.
 
     Returns:
-        Positions of the suspected images, those first whose label has the lowest
-        probability beside that of the likeliest class.
+        Positions of the suspected images, those first whose label's probability is the
+        farthest below the other's.
     """
-    probabilities = probabilities.astype(np.float64)
     rows = np.arange(len(labels))
-    of_label = probabilities[rows, labels]
+    probabilities = probabilities.astype(np.float64)
+    of_label, highest = probabilities[rows, labels], probabilities.max(axis=1)
     count = np.bincount(labels, minlength=probabilities.shape[1])
     total = np.bincount(labels, of_label, minlength=probabilities.shape[1])
     # A class without images has no usual confidence that could be reached.
     usual = np.where(count > 0, total / np.maximum(count, 1), np.inf)
-    reaches = np.where(probabilities >= usual, probabilities, -1)
-    likeliest = reaches.argmax(axis=1)
-    found = np.flatnonzero((likeliest != labels) & (reaches[rows, likeliest] >= 0))
-    margin = of_label - probabilities.max(axis=1)
-    return found[np.argsort(margin[found], kind="stable")]
+    is_usual = highest >= usual[probabilities.argmax(axis=1)]
+    found = np.flatnonzero(is_usual & (2 * of_label < highest))
+    margin = of_label[found] - highest[found]
+    return found[np.argsort(margin, kind="stable")]
 
 
 def varied(

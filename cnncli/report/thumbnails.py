@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from cnncli.plots.palette import label
+from cnncli.plots.palette import label, labels
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 
     from cnncli.data.images import Images
     from cnncli.evaluation.evaluate import Evaluation
+    from cnncli.report.room import Room
 
 _SIDE = 64
 """Larger images are made smaller, to this many pixels at their longer side."""
 _EXACT = 32
 """Images no larger than this keep every pixel."""
-_ROOM = 1_200_000
-"""Characters that all thumbnails of a page may take."""
+_BESIDE = 400
+"""Characters that stand beside an image in the page, about."""
 _LONGEST_NAME = 40
+_LONGEST_CLASS = 32
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,8 @@ class Thumbnail:
         if self.is_right:
             return f"{self.name}: {self.true}, probability {self.probability:.3f}"
         return (
-            f"{self.name}: {self.true}, taken for {self.predicted} with probability "
-            f"{self.probability:.3f}"
+            f"{self.name}: labelled {self.true}, taken for {self.predicted} with "
+            f"probability {self.probability:.3f}"
         )
 
 
@@ -72,15 +74,18 @@ class Thumbnails:
     Args:
         images: All images that were predicted.
         evaluation: What was predicted.
+        room: What is left of the page.
     """
 
-    def __init__(self, images: Images, evaluation: Evaluation) -> None:
+    def __init__(self, images: Images, evaluation: Evaluation, room: Room) -> None:
         self._images = images
-        self._names = [score.name for score in evaluation.classes]
+        self._names = labels(
+            [score.name for score in evaluation.classes], _LONGEST_CLASS
+        )
         self._predicted = evaluation.predicted
         self._probability = evaluation.probability
         self._probability_of_true = evaluation.probability_of_true
-        self._room = _ROOM
+        self._room = room
 
     def of(self, positions: Iterable[int]) -> list[Thumbnail]:
         """Return images, the first of them if there isn't room for all.
@@ -90,11 +95,11 @@ class Thumbnails:
         """
         made: list[Thumbnail] = []
         for position in map(int, positions):
-            thumbnail = self._thumbnail(position)
-            self._room -= len(thumbnail.source)
-            if self._room < 0:
+            if not self._room.is_left:
                 break
-            made.append(thumbnail)
+            thumbnail = self._thumbnail(position)
+            if self._room.take(len(thumbnail.source) + _BESIDE):
+                made.append(thumbnail)
         return made
 
     def _thumbnail(self, position: int) -> Thumbnail:
@@ -122,26 +127,27 @@ def encoded(pixels: NDArray[np.uint8]) -> tuple[str, tuple[int, int]]:
     """
     picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     if max(picture.size) <= _EXACT:
-        return png_uri(picture), picture.size
+        return _uri(picture, "PNG"), picture.size
     picture.thumbnail((_SIDE, _SIDE))
     return _uri(picture, "JPEG", quality=80), picture.size
 
 
-def colour_map_uri(values: NDArray[np.uint8], palette: Sequence[int]) -> str:
-    """Return values as a data URI of a picture in colours.
+def colour_map(
+    values: NDArray[np.uint8], palette: Sequence[int], side: int
+) -> tuple[str, tuple[int, int]]:
+    """Return values as a data URI of a picture in colours, and its width and height.
 
     Args:
         values: (height, width).
         palette: Red, green and blue of each value, one after the other.
+        side: The most pixels at its longer side; of more, means are taken.
     """
-    picture = Image.fromarray(values).convert("P")
-    picture.putpalette(palette)
-    return png_uri(picture)
-
-
-def png_uri(picture: Image.Image) -> str:
-    """Return a picture as a data URI, with every pixel."""
-    return _uri(picture, "PNG")
+    picture = Image.fromarray(values)
+    if max(picture.size) > side:
+        picture.thumbnail((side, side), Image.Resampling.BOX)
+    coloured = picture.convert("P")
+    coloured.putpalette(palette)
+    return _uri(coloured, "PNG"), coloured.size
 
 
 def _uri(picture: Image.Image, kind: str, **options: int) -> str:

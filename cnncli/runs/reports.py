@@ -1,24 +1,28 @@
-"""``report.html``: what a network makes of images, beside what its run folder says."""
+"""What ``report.html`` says of a run: what is in its folder, and in its images."""
 
 from __future__ import annotations
 
-import csv
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from cnncli.config import config_to_yaml
-from cnncli.errors import ModelFileError
+from cnncli.errors import CnncliError, ModelFileError
 from cnncli.evaluation.evaluate import evaluate
+from cnncli.experiment.load import load_experiment
 from cnncli.explain.activations import layer_activations
-from cnncli.modelfile.place import CONFIG_NAME, HISTORY_NAME, MODEL_NAME
+from cnncli.modelfile.place import CONFIG_NAME, HISTORY_NAME, MODEL_NAME, STATE_NAME
 from cnncli.report.known import Measured, Trained
 from cnncli.runs.folder import RunFolder
+from cnncli.runs.history import read_history
+from cnncli.runs.state import read_state
 from cnncli.system.files import read_text
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from cnncli.architecture import Shape
     from cnncli.backend.interface import Network
-    from cnncli.config import Config
+    from cnncli.config.layers import Layer
     from cnncli.data.images import Images
     from cnncli.modelfile.file import ModelFile
 
@@ -27,9 +31,9 @@ def measure(
     network: Network,
     images: Images,
     class_names: tuple[str, ...],
-    config: Config,
     *,
     split: str,
+    place: str = "",
 ) -> Measured:
     """Evaluate a network, and look at what its layers make of the first image.
 
@@ -37,15 +41,15 @@ def measure(
         network: Trained.
         images: What to predict.
         class_names: The name of each class.
-        config: The network's.
         split: What the images are called.
+        place: Where they are, if they aren't those of the run.
 
     Raises:
         TrainingError: A probability or an activation is not finite.
     """
     evaluation = evaluate(network, images, class_names, split=split)
     activations = layer_activations(network, images.pixels[:1])
-    return Measured(evaluation, images, config.model.layers, activations)
+    return Measured(evaluation, images, place, activations)
 
 
 def trained_to(saved: ModelFile) -> Trained:
@@ -53,47 +57,75 @@ def trained_to(saved: ModelFile) -> Trained:
 
     Args:
         saved: The model, in its run folder or not.
-
-    Raises:
-        ModelFileError: The history in the run folder is damaged.
     """
     folder = RunFolder(saved.path.parent)
-    if saved.path.name == MODEL_NAME and folder.manifest():
-        return trained_in(folder)
-    return Trained(str(saved.config.name), config_to_yaml(saved.config))
-
-
-def trained_in(folder: RunFolder) -> Trained:
-    """Return what a run folder says of how its network was trained.
-
-    Raises:
-        ModelFileError: Its history is damaged.
-    """
-    manifest = folder.manifest()
+    manifest = folder.manifest() if saved.path.name == MODEL_NAME else {}
+    history, notes = _read_history(folder) if manifest else ([], [])
+    kept = manifest.get("kept_epoch")
     return Trained(
-        str(manifest.get("name", folder.path.name)),
-        read_text(folder / CONFIG_NAME),
-        read_history(folder / HISTORY_NAME),
+        str(saved.config.name),
+        saved.config.model.layers,
+        saved.image_shape,
+        config_to_yaml(saved.config),
+        history,
+        _numbers(manifest.get("epoch_seconds")),
+        kept if isinstance(kept, int) else None,
         manifest,
+        notes=notes,
     )
 
 
-def read_history(path: Path) -> list[dict[str, float]]:
-    """Return the rows of a history.csv; none if there is no such file.
+def unfinished(folder: RunFolder) -> Trained:
+    """Return how far a run has come that isn't finished: what its state says.
+
+    What else is in the folder may be of another run, which this one is to replace.
+
+    Args:
+        folder: The run's.
 
     Raises:
-        ModelFileError: It holds anything but numbers.
+        ModelFileError: The state is damaged.
     """
-    rows = csv.DictReader(read_text(path).splitlines())
+    manifest, config = folder.manifest(), folder / CONFIG_NAME
+    layers, image_shape = _network(config)
+    known = Trained(
+        str(manifest.get("name", folder.path.name)),
+        layers,
+        image_shape,
+        read_text(config),
+        manifest=manifest,
+    )
+    if not (folder / STATE_NAME).exists():
+        return known
+    progress = read_state(folder / STATE_NAME).progress
+    return replace(
+        known,
+        history=progress.history,
+        seconds=progress.seconds,
+        kept_epoch=progress.kept_epoch or None,
+        go_on=folder.resume_command,
+    )
+
+
+def _network(config: Path) -> tuple[tuple[Layer, ...], Shape | None]:
+    """Return a config's layers and the shape of its images, if these are there."""
     try:
-        return [
-            {
-                name: int(value) if name == "epoch" else float(value)
-                for name, value in row.items()
-            }
-            for row in rows
-        ]
-    except (TypeError, ValueError, csv.Error) as error:
-        raise ModelFileError(
-            f"{path}: line {rows.line_num}: expected numbers, as a run writes them"
-        ) from error
+        experiment = load_experiment(config)
+    except CnncliError:
+        return (), None
+    return experiment.config.model.layers, experiment.data.image_shape
+
+
+def _read_history(folder: RunFolder) -> tuple[list[dict[str, float]], list[str]]:
+    """Return the rows of history.csv, or what is wrong with it."""
+    try:
+        return read_history(folder / HISTORY_NAME), []
+    except ModelFileError as error:
+        return [], [str(error)]
+
+
+def _numbers(value: Any) -> list[float]:
+    """Return the numbers in a list of perhaps unknown origin; none if it has others."""
+    if isinstance(value, list) and all(isinstance(v, int | float) for v in value):
+        return value
+    return []

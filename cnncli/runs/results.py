@@ -142,17 +142,17 @@ def write_results(
 
 
 def write_report(
+    experiment: Experiment,
     folder: RunFolder,
-    config: Config,
     history: list[dict[str, float]],
-    manifest: Mapping[str, object],
+    manifest: Mapping[str, Any],
     measured: Measured,
 ) -> None:
     """Write the report of a run that is about to be finished.
 
     Args:
+        experiment: What was run.
         folder: The run's.
-        config: The run's.
         history: One row an epoch.
         manifest: What its manifest will say beside what it says.
         measured: What the network made of images.
@@ -162,8 +162,16 @@ def write_report(
     """
     from cnncli.report.report import report_page
 
-    noted = {**folder.manifest(), **manifest}
-    trained = Trained(str(config.name), config_to_yaml(config), history, noted)
+    trained = Trained(
+        str(experiment.config.name),
+        experiment.config.model.layers,
+        experiment.data.image_shape,
+        config_to_yaml(experiment.config),
+        history,
+        manifest["epoch_seconds"],
+        manifest["kept_epoch"],
+        {**folder.manifest(), **manifest},
+    )
     write_file(folder / REPORT_NAME, report_page(trained, measured))
 
 

@@ -78,9 +78,7 @@ def run(
             gc.collect()  # the training images
             watcher.status("evaluating")
             classes = experiment.data.class_names
-            measured = measure(
-                trained.network, trained.test, classes, config, split="test"
-            )
+            measured = measure(trained.network, trained.test, classes, split="test")
             stop_if_asked(request, folder, trained.progress)
         watcher.status("writing the run folder")
         write_results(
@@ -109,7 +107,7 @@ def run(
             trained.progress.seconds,
             sum(row.parameters for row in experiment.rows),
         )
-        write_report(folder, config, result.history, manifest, measured)
+        write_report(experiment, folder, result.history, manifest, measured)
         folder.finish("finished", **manifest)
     return result
 
