@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from cnncli.config.problems import quoted
 from cnncli.config.scalars import describe
+from cnncli.config.tracking import tracking_uri
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -245,6 +246,15 @@ def _check_pattern(text: str) -> str:
     return text
 
 
+def _check_tracker(place: str) -> str:
+    """Refuse what is no place of runs; keep what is as it was written."""
+    try:
+        tracking_uri(place)
+    except ValueError as error:
+        raise _refusal(str(error)) from error
+    return place
+
+
 Positive = Annotated[int, Field(ge=1, le=1_000_000)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 NotNegativeFloat = Annotated[float, Field(ge=0)]
@@ -282,3 +292,4 @@ Text = Annotated[
     Check(AfterValidator(_check_characters), pattern=f"^[^{_CONTROL_CHARACTERS}]*$"),
 ]
 Pattern = Annotated[Text, AfterValidator(_check_pattern)]
+TrackerPlace = Annotated[Text, AfterValidator(_check_tracker)]
