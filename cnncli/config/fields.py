@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from cnncli.config.problems import quoted
 from cnncli.config.scalars import describe
-from cnncli.config.tracking import tracking_uri
+from cnncli.config.tracking import PLACES, place_fault
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -247,11 +247,8 @@ def _check_pattern(text: str) -> str:
 
 
 def _check_tracker(place: str) -> str:
-    """Refuse what is no place of runs; keep what is as it was written."""
-    try:
-        tracking_uri(place)
-    except ValueError as error:
-        raise _refusal(str(error)) from error
+    if fault := place_fault(place):
+        raise _refusal(fault)
     return place
 
 
@@ -292,4 +289,5 @@ Text = Annotated[
     Check(AfterValidator(_check_characters), pattern=f"^[^{_CONTROL_CHARACTERS}]*$"),
 ]
 Pattern = Annotated[Text, AfterValidator(_check_pattern)]
-TrackerPlace = Annotated[Text, AfterValidator(_check_tracker)]
+_PLACE = rf"^(?!\s)(?!.*(\s$|[{_CONTROL_CHARACTERS}]))({'|'.join(PLACES)})$"
+TrackerPlace = Annotated[Text, Check(AfterValidator(_check_tracker), pattern=_PLACE)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import random
 import sqlite3
 import sys
 import time
@@ -120,7 +121,7 @@ class MLflowLog(Watcher):
             OutputError: MLflow can't keep runs there.
         """
         try:
-            with _hushed():
+            with _apart():
                 self._client = _client(tracking_uri(self._place))
                 if not self._finds(manifest.get(_RUN_ID)):
                     self._begin(str(config.name), config, manifest)
@@ -233,7 +234,7 @@ class MLflowLog(Watcher):
         """Do what may fail without harm to the run; tell why, and what is lost."""
         outer = sys.exception()
         try:
-            with _hushed():
+            with _apart():
                 yield
         except Exception as error:  # noqa: BLE001 -- it raises whatever it likes
             self._is_down = True
@@ -280,15 +281,23 @@ def _tags(manifest: Mapping[str, Any]) -> dict[str, str]:
 
 
 @contextmanager
-def _hushed() -> Iterator[None]:
-    """Keep warnings, log lines and progress of libraries from the screen."""
-    with (
-        warnings.catch_warnings(),
-        redirect_stdout(io.StringIO()),
-        redirect_stderr(io.StringIO()),
-    ):
-        warnings.simplefilter("ignore")
-        yield
+def _apart() -> Iterator[None]:
+    """Keep what libraries say from the screen, and the run's random numbers from them.
+
+    For the number of an experiment MLflow may draw from those of which Keras makes the
+    initial weights.
+    """
+    state = random.getstate()
+    try:
+        with (
+            warnings.catch_warnings(),
+            redirect_stdout(io.StringIO()),
+            redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        random.setstate(state)
 
 
 def _reason(error: BaseException, outer: BaseException | None = None) -> str:
@@ -301,4 +310,4 @@ def _reason(error: BaseException, outer: BaseException | None = None) -> str:
     while (cause := error.__cause__ or error.__context__) and cause is not outer:
         error = cause
     said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return str(said).partition("\n")[0][:_LONGEST_REASON]
+    return str(said).partition("\n")[0][:_LONGEST_REASON].rstrip(".")
