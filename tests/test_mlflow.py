@@ -6,13 +6,12 @@ import importlib.util
 import json
 import random
 import shutil
-import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Protocol
 from unittest import mock
 
@@ -166,7 +165,7 @@ def test_says_where_and_changes_nothing(train: Train) -> None:
     ):
         result = train()
     run = Store().run()
-    where = f"MLflow keeps it in mlruns as run {run.info.run_id}"
+    where = f"MLflow keeps the run in mlruns as {run.info.run_id}"
     assert result.stderr.splitlines()[0] == where
     assert "mlruns" not in result.stdout
     for name in ("history.csv", "metrics.json", "predictions.csv"):
@@ -249,7 +248,7 @@ class Server(ThreadingHTTPServer):
 
     Attributes:
         told: The last word of each request's address, and its body.
-        fault: "error" or "hang", where it is to fail.
+        fault: "error" or "hang" where it is to fail, "files" to take no files.
     """
 
     daemon_threads = True
@@ -259,10 +258,14 @@ class Server(ThreadingHTTPServer):
         self.run_id = uuid.uuid4().hex  # MLflow remembers where a run's files go
         self.told: list[tuple[str, dict[str, Any]]] = []
         self.fault = ""
+        self.is_over = Event()
 
     @property
     def place(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
+
+    def handle_error(self, *client: object) -> None:
+        """Say nothing of who hasn't waited."""
 
     def fail(self, fault: str) -> None:
         self.fault = fault
@@ -277,6 +280,10 @@ class Server(ThreadingHTTPServer):
             if metric["key"] == "loss"
         ]
 
+    def statuses(self) -> list[str]:
+        """Return what the run was said to be, one after the other."""
+        return [body["status"] for word, body in self.told if word == "update"]
+
 
 class Answers(BaseHTTPRequestHandler):
     server: Server
@@ -287,7 +294,7 @@ class Answers(BaseHTTPRequestHandler):
         is_file = self.command == "PUT"
         self.server.told.append((word, {} if is_file else json.loads(content or "{}")))
         if self.server.fault == "hang":
-            time.sleep(60)
+            self.server.is_over.wait(60)
         info = {"run_id": self.server.run_id, "artifact_uri": "mlflow-artifacts:/0/f"}
         answers: dict[str, dict[str, Any]] = {
             "get-by-name": {"experiment": {"experiment_id": "0", "name": "good"}},
@@ -296,7 +303,9 @@ class Answers(BaseHTTPRequestHandler):
             "update": {"run_info": info},
         }
         body = json.dumps(answers.get(word, {})).encode()
-        self.send_response(500 if self.server.fault else 200)
+        is_refused = self.server.fault == "files" and is_file
+        usual = 403 if is_refused else 200
+        self.send_response(500 if self.server.fault == "error" else usual)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -314,6 +323,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     with Server() as server:
         Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         yield server
+        server.is_over.set()
         server.shutdown()
 
 
@@ -322,7 +332,7 @@ def test_server_is_told_the_same(train: Train, server: Server) -> None:
     assert result.stderr == ""
     assert server.epochs() == [1, 2]
     assert {word for word, _ in server.told} >= FILES
-    assert server.told[-1][1]["status"] == "FINISHED"
+    assert server.statuses() == ["RUNNING", "FINISHED"]
 
 
 @pytest.mark.parametrize(
@@ -345,6 +355,16 @@ def test_server_that_fails_costs_a_warning_and_no_epoch(
     assert server.epochs() == [2, 2]
 
 
+def test_server_that_takes_no_files_has_the_rest(train: Train, server: Server) -> None:
+    server.fail("files")
+    result = train("--json", "-q", place=server.place)
+    (warning,) = json.loads(result.stdout)["warnings"]
+    assert warning.startswith(f"training.mlflow: {server.place}: 403 Client Error: ")
+    assert warning.endswith("; the run there is incomplete")
+    assert server.epochs() == [1, 2]
+    assert server.statuses() == ["RUNNING", "FINISHED"]
+
+
 def test_what_a_server_missed_is_logged_at_the_end(
     train: Train, server: Server
 ) -> None:
@@ -361,7 +381,7 @@ def test_what_a_server_missed_is_logged_at_the_end(
         result = train("-q", THREE_EPOCHS, place=server.place)
     assert result.stderr == ""
     assert server.epochs() == [2, 3]
-    assert server.told[-1][1]["status"] == "FINISHED"
+    assert server.statuses() == ["FINISHED"]
 
 
 def test_who_stops_waits_for_no_server(train: Train, server: Server) -> None:
