@@ -97,8 +97,7 @@ def train(
         folder.check(overwrite=overwrite)
         click.echo(_dry_run(experiment, folder.path))
         return
-    if profile or experiment.config.training.tensorboard:
-        _require_tensorboard("--profile" if profile else "training.tensorboard")
+    _check_installed(experiment, profile=profile)
     with folder.claimed(overwrite=overwrite, resume=resume):
         if resume:
             result = _resume(experiment, folder, profile=profile, quiet=quiet)
@@ -163,10 +162,17 @@ def _run(
     return result
 
 
-def _require_tensorboard(wanted_by: str) -> None:
-    if find_spec("tensorboard") is None:
+def _check_installed(experiment: Experiment, *, profile: bool) -> None:
+    """Refuse to train without what only some runs need."""
+    training = experiment.config.training
+    if (profile or training.tensorboard) and find_spec("tensorboard") is None:
+        wanted_by = "--profile" if profile else "training.tensorboard"
         raise click.UsageError(
             f"{wanted_by} needs TensorBoard: pip install tensorboard"
+        )
+    if training.mlflow and find_spec("mlflow") is None:
+        raise click.UsageError(
+            "training.mlflow needs MLflow: pip install 'cnncli[mlflow]'"
         )
 
 

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from cnncli.config.problems import quoted
 from cnncli.config.scalars import describe
+from cnncli.config.tracking import PLACES, place_fault
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -245,6 +246,12 @@ def _check_pattern(text: str) -> str:
     return text
 
 
+def _check_tracker(place: str) -> str:
+    if fault := place_fault(place):
+        raise _refusal(fault)
+    return place
+
+
 Positive = Annotated[int, Field(ge=1, le=1_000_000)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 NotNegativeFloat = Annotated[float, Field(ge=0)]
@@ -282,3 +289,5 @@ Text = Annotated[
     Check(AfterValidator(_check_characters), pattern=f"^[^{_CONTROL_CHARACTERS}]*$"),
 ]
 Pattern = Annotated[Text, AfterValidator(_check_pattern)]
+_PLACE = rf"^(?!\s)(?!.*(\s$|[{_CONTROL_CHARACTERS}]))({'|'.join(PLACES)})$"
+TrackerPlace = Annotated[Text, Check(AfterValidator(_check_tracker), pattern=_PLACE)]

@@ -23,6 +23,7 @@ from cnncli.config.fields import (
     PositiveFloat,
     Section,
     Text,
+    TrackerPlace,
     by_type,
     entries,
     named,
@@ -481,6 +482,11 @@ class Training(Section):
         False,
         description="whether to write curves for TensorBoard, which must be installed, "
         "to `tensorboard/` in the run folder",
+    )
+    mlflow: TrackerPlace | None = Field(
+        None,
+        description="where MLflow, which must be installed, is to keep the run: a "
+        "folder, `sqlite:///` and a file, or a server's `http://` address",
     )
 
 

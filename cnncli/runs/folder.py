@@ -29,7 +29,7 @@ LOG = "tensorflow.log"
 LOCK = ".lock"
 SCHEMA = "cnncli.run/1"
 _SECONDS_TO_DIE = 1.0
-_FILES = (
+FILES = (
     CONFIG_NAME,
     MANIFEST_NAME,
     STATE_NAME,
@@ -83,7 +83,7 @@ class RunFolder:
             self._check_run()
         with self._locked():
             self.check(overwrite=overwrite, resume=resume)
-            sweep(self.path, _FILES)
+            sweep(self.path, FILES)
             yield
 
     def check(self, *, overwrite: bool = False, resume: bool = False) -> None:
@@ -159,7 +159,15 @@ class RunFolder:
         Raises:
             OutputError: The folder can't be written.
         """
-        self._note({**self.manifest(), "status": status, "ended": _now(), **more})
+        self.add(status=status, ended=_now(), **more)
+
+    def add(self, **more: Any) -> None:
+        """Add entries to the manifest, or replace them.
+
+        Raises:
+            OutputError: The folder can't be written.
+        """
+        self._note({**self.manifest(), **more})
 
     def manifest(self) -> dict[str, Any]:
         """Return the manifest; an empty one if there is none that can be read."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cnncli.runs.folder import RunFolder
 
 _EPOCHS = "training.epochs"
+_TRACKER = "training.mlflow"
 
 
 def run_identity(
@@ -38,7 +39,7 @@ def run_identity(
     """
     parts = batch_parts(config)
     return {
-        "config": _config_identity(config),
+        "config": config_values(config),
         "runtime": flattened({"cnncli": __version__, "batch_parts": parts, **runtime}),
         "images": {**splits.fingerprints, "split": splits.indices_digest},
     }
@@ -50,16 +51,18 @@ def load_resumable(folder: RunFolder, config: Config) -> State:
     Args:
         folder: The run's.
         config: Must be the run's own but for the number of epochs, and for where the
-            images are; that they are the same is seen when they are read.
+            run is logged and where the images are; that these are the same is seen
+            when they are read.
 
     Raises:
         ConfigError: It is another config; it lists every difference.
         ModelFileError: There is no state, or it is damaged.
     """
     state = read_state(folder / STATE_NAME)
-    before, now = dict(state.identity["config"]), _config_identity(config)
+    before, now = dict(state.identity["config"]), config_values(config)
     begun = len(state.progress.history) + (state.progress.step > 0)
     before[_EPOCHS] = max(begun, now[_EPOCHS])
+    before[_TRACKER] = now[_TRACKER]
     place = f"data.source.{config.data.source.type}.path"
     if place in before:
         before[place] = now[place]
@@ -140,8 +143,8 @@ def extension_warning(state: State, config: Config) -> str | None:
     )
 
 
-def _config_identity(config: Config) -> dict[str, Any]:
-    """Return a config's values by their key paths."""
+def config_values(config: Config) -> dict[str, Any]:
+    """Return a config's values, scalars of JSON, by their key paths."""
     return flattened(json.loads(config_to_json(config)))
 
 

@@ -18,6 +18,7 @@ from cnncli.experiment.precision import precision_warning
 from cnncli.runs.checkpoints import Checkpoints
 from cnncli.runs.endings import ending_noted, stop_if_asked, write_log
 from cnncli.runs.manifest import first_manifest, last_manifest
+from cnncli.runs.mlflow import mlflow_told
 from cnncli.runs.reports import measure
 from cnncli.runs.results import RunResult, write_history, write_report, write_results
 from cnncli.runs.resume import check_same, extension_warning, run_identity
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from cnncli.config import Config
     from cnncli.data.images import Images
     from cnncli.experiment.load import Experiment
+    from cnncli.report.known import Measured
     from cnncli.runs.folder import RunFolder
     from cnncli.runs.state import State
     from cnncli.training.watchers import Watcher
@@ -54,7 +56,7 @@ def run(
         experiment: What to run.
         folder: Where to; it is claimed for this run.
         backend: Started for the experiment's config.
-        watcher: Is told how it goes.
+        watcher: Is told how it goes, as MLflow is if the config asks for it.
         log: What libraries wrote to stderr; a copy goes to the run folder.
         state: Where to go on from; without one, the run begins.
 
@@ -62,53 +64,55 @@ def run(
         ConfigError: The run in the folder can't go on here exactly.
         DataError: The images can't be read or split.
         ModelFileError: The state doesn't fit the network.
-        OutputError: A file can't be written.
+        OutputError: A file can't be written, or MLflow can't keep runs where it is to.
         StoppedError: A signal has asked to stop.
         TrainingError: Training diverged, or memory ran out.
     """
     started = time.perf_counter()
     config, warnings = experiment.config, Warnings()
     watcher = Watchers(watcher, warnings)
-    runtime = backend.describe()
     if state is None:
-        folder.start(config_to_yaml(config), first_manifest(config, runtime))
-    with ending_noted(folder, log):
-        with stop_request() as request:
-            trained = _train(experiment, folder, backend, watcher, request, state)
-            gc.collect()  # the training images
-            watcher.status("evaluating")
-            classes = experiment.data.class_names
-            measured = measure(trained.network, trained.test, classes, split="test")
-            stop_if_asked(request, folder, trained.progress)
-        watcher.status("writing the run folder")
-        write_results(
-            experiment,
-            folder,
-            backend,
-            trained.network,
-            trained.data,
-            trained.progress.history,
-            measured.evaluation,
-            watcher,
-        )
-        write_log(folder, log)
-        result = RunResult.of(
-            folder,
-            trained.progress,
-            config,
-            time.perf_counter() - started,
-            measured.evaluation.to_dict(),
-            warnings.messages,
-        )
-        manifest = last_manifest(
-            folder,
-            result,
-            trained.data,
-            trained.progress.seconds,
-            sum(row.parameters for row in experiment.rows),
-        )
-        write_report(experiment, folder, result.history, manifest, measured)
-        folder.finish("finished", **manifest)
+        manifest, progress = first_manifest(config, backend.describe()), None
+    else:
+        manifest, progress = folder.manifest(), state.progress
+    with mlflow_told(config, folder, manifest, watcher, progress) as mlflow:
+        watcher = Watchers(watcher, mlflow)
+        if state is None:
+            folder.start(config_to_yaml(config), manifest)
+        with ending_noted(folder, log):
+            trained, measured = _train_and_measure(
+                experiment, folder, backend, watcher, state
+            )
+            watcher.status("writing the run folder")
+            write_results(
+                experiment,
+                folder,
+                backend,
+                trained.network,
+                trained.data,
+                trained.progress.history,
+                measured.evaluation,
+                watcher,
+            )
+            write_log(folder, log)
+            watcher.results_written()
+            result = RunResult.of(
+                folder,
+                trained.progress,
+                config,
+                time.perf_counter() - started,
+                measured.evaluation.to_dict(),
+                warnings.messages,
+            )
+            ended = last_manifest(
+                folder,
+                result,
+                trained.data,
+                trained.progress.seconds,
+                sum(row.parameters for row in experiment.rows),
+            )
+            write_report(experiment, folder, result.history, ended, measured)
+            folder.finish("finished", **ended)
     return result
 
 
@@ -120,6 +124,28 @@ class _Trained:
     progress: TrainingProgress
     test: Images
     data: dict[str, Any]
+
+
+def _train_and_measure(
+    experiment: Experiment,
+    folder: RunFolder,
+    backend: Backend,
+    watcher: Watcher,
+    state: State | None,
+) -> tuple[_Trained, Measured]:
+    """Train, and measure the test images.
+
+    Raises:
+        StoppedError: A signal has asked to stop; the state is on the disk.
+    """
+    with stop_request() as request:
+        trained = _train(experiment, folder, backend, watcher, request, state)
+        gc.collect()  # the training images
+        watcher.status("evaluating")
+        classes = experiment.data.class_names
+        measured = measure(trained.network, trained.test, classes, split="test")
+        stop_if_asked(request, folder, trained.progress)
+    return trained, measured
 
 
 def _train(

@@ -36,6 +36,9 @@ class Watcher:
     def training_ends(self) -> None:
         """Take note that there are no more steps, also where training fails."""
 
+    def results_written(self) -> None:
+        """Take note that the run folder has all files but the last of the manifest."""
+
 
 class Warnings(Watcher):
     """Keeps what was warned of.
@@ -101,3 +104,8 @@ class Watchers(Watcher):
         """Tell every watcher that there are no more steps."""
         for watcher in self._watchers:
             watcher.training_ends()
+
+    def results_written(self) -> None:
+        """Tell every watcher that the results are in the run folder."""
+        for watcher in self._watchers:
+            watcher.results_written()
