@@ -1,6 +1,10 @@
 """Make the pictures of pages in docs/ anew, with Chromium.
 
-make train && .venv/bin/python scripts/screenshots.py
+The run is that of ``make train``; the comparison is made by::
+
+    cnncli train --seeds 3
+    cnncli train --seeds 3 --set name=adam --set training.optimizer=Adam
+    cnncli compare runs/*-seeds/seed-* --html runs/comparison.html
 """
 
 from __future__ import annotations
@@ -14,7 +18,10 @@ from typing import Literal
 from playwright.sync_api import ViewportSize, sync_playwright
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = {"report": Path("runs/fashion-mnist/report.html")}
+PAGES = {
+    "report": Path("runs/fashion-mnist/report.html"),
+    "comparison": Path("runs/comparison.html"),
+}
 SIZE: ViewportSize = {"width": 1280, "height": 1180}
 SCHEMES: dict[Literal["light", "dark"], str] = {"light": "", "dark": "-dark"}
 
