@@ -109,6 +109,13 @@ def test_signal_finishes_the_step_and_the_run_goes_on_exactly(
     assert same_files(Path("runs/tiny"), finished)
 
 
+@pytest.mark.usefixtures("one_step_a_report")
+def test_what_a_stopped_run_is_measured_on_stays(config: str, cli: Cli) -> None:
+    with at_call(3, send(signal.SIGINT)):
+        cli("train", config, "-q", "--measure", "validation", exit_code=130)
+    assert "validation  accuracy " in cli("train", config, "-q", "--resume").stdout
+
+
 def test_signal_that_is_ignored_stays_ignored(config: str, cli: Cli) -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,16 +16,13 @@ from cnncli.commands.options import (
     quiet_option,
     set_option,
 )
-from cnncli.commands.started import backend_started, native_stderr_watched
-from cnncli.errors import printable
-from cnncli.system.columns import aligned
+from cnncli.commands.started import backend_started
+from cnncli.commands.trained import format_run, train_into
 from cnncli.system.terminal import say
 
 if TYPE_CHECKING:
     from cnncli.experiment.load import Experiment
-    from cnncli.runs.folder import RunFolder
-    from cnncli.runs.results import RunResult
-    from cnncli.runs.state import State
+    from cnncli.experiment.measured import Measured
 
 
 @click.command()
@@ -43,6 +39,12 @@ if TYPE_CHECKING:
 @click.option(
     "--resume", is_flag=True, help="Go on with a run that was stopped, or extend it."
 )
+@click.option(
+    "--measure",
+    "measured",
+    type=click.Choice(["test", "validation"]),
+    help="Images to measure the run on in the end.  [default: test, or as before]",
+)
 @click.option("--dry-run", is_flag=True, help="Check all, build the network, stop.")
 @click.option(
     "--smoke", is_flag=True, help="Train on a few images for one epoch: seconds."
@@ -58,6 +60,7 @@ def train(
     out: Path | None,
     overwrite: bool,
     resume: bool,
+    measured: Measured | None,
     dry_run: bool,
     smoke: bool,
     profile: bool,
@@ -78,6 +81,7 @@ def train(
     """
     from cnncli.data.sources import check_outside
     from cnncli.experiment.load import load_experiment
+    from cnncli.experiment.measured import check_measured
     from cnncli.experiment.memory import check_memory
     from cnncli.experiment.smoke import smoke_experiment
     from cnncli.runs.folder import RunFolder
@@ -89,7 +93,9 @@ def train(
     if smoke:
         experiment = smoke_experiment(experiment)
     folder = RunFolder(out or Path("runs") / str(experiment.config.name))
+    measured = measured or (folder.measured if resume else "test")
     check_outside(experiment.data, folder.path)
+    check_measured(experiment, measured)
     check_memory(experiment)
     for note in () if quiet else experiment.data.notes:
         say(f"note: {note}")
@@ -97,77 +103,18 @@ def train(
         folder.check(overwrite=overwrite)
         click.echo(_dry_run(experiment, folder.path))
         return
-    if profile or experiment.config.training.tensorboard:
-        _require_tensorboard("--profile" if profile else "training.tensorboard")
-    with folder.claimed(overwrite=overwrite, resume=resume):
-        if resume:
-            result = _resume(experiment, folder, profile=profile, quiet=quiet)
-        else:
-            result = _run(experiment, folder, None, profile=profile, quiet=quiet)
+    result = train_into(
+        folder,
+        experiment,
+        measured,
+        overwrite=overwrite,
+        resume=resume,
+        profile=profile,
+        quiet=quiet,
+    )
     click.echo(
         json.dumps(result.to_dict(), indent=2) if as_json else format_run(result)
     )
-
-
-def _resume(
-    experiment: Experiment, folder: RunFolder, *, profile: bool, quiet: bool
-) -> RunResult:
-    """Go on with the run in the folder, unless it is complete."""
-    from cnncli.runs.resume import finished_result, load_resumable
-
-    state = load_resumable(folder, experiment.config)
-    result = finished_result(folder, state, experiment.config)
-    if result is None:
-        return _run(experiment, folder, state, profile=profile, quiet=quiet)
-    if not quiet:
-        position = state.progress.position
-        say(f"{folder.path}: complete {position}; nothing to resume")
-    return result
-
-
-def _run(
-    experiment: Experiment,
-    folder: RunFolder,
-    state: State | None,
-    *,
-    profile: bool,
-    quiet: bool,
-) -> RunResult:
-    """Run an experiment with its progress on stderr."""
-    from cnncli.backend.start import start
-    from cnncli.commands.progress import open_progress
-    from cnncli.runs.endings import death_noted
-    from cnncli.runs.run import run
-    from cnncli.training.watchers import Watcher, Watchers
-
-    curves = experiment.config.training.tensorboard
-    with (
-        death_noted(folder, experiment.config),
-        native_stderr_watched() as log,
-        open_progress(quiet=quiet) as progress,
-    ):
-        progress.status("starting TensorFlow")
-        backend = start(experiment.config, lean=True)
-        watchers: list[Watcher] = [progress]
-        if profile or curves:
-            from cnncli.training.tensorboard import ScalarCurves, StepProfile
-
-            if curves:
-                add = state is not None
-                watchers.append(ScalarCurves(folder / "tensorboard", add=add))
-            if profile:
-                watchers.append(StepProfile(folder / "profile"))
-        result = run(experiment, folder, backend, Watchers(*watchers), log, state)
-    if profile or curves:
-        say(f"open it with: tensorboard --logdir {folder.path}")
-    return result
-
-
-def _require_tensorboard(wanted_by: str) -> None:
-    if find_spec("tensorboard") is None:
-        raise click.UsageError(
-            f"{wanted_by} needs TensorBoard: pip install tensorboard"
-        )
 
 
 def _dry_run(experiment: Experiment, out: Path) -> str:
@@ -192,29 +139,3 @@ def _dry_run(experiment: Experiment, out: Path) -> str:
         f"{len(splits.test):,} test images; "
         f"{found if warnings else 'nothing is wrong'}; would train into {out}"
     )
-
-
-def format_run(result: RunResult) -> str:
-    """Return a run's result as text, ending with the two lines of the course text."""
-    from cnncli.evaluation.scores import course_lines
-
-    evaluation = result.evaluation
-    low, high = evaluation["accuracy_interval"]
-    early = ", stopped early" if result.stopped_early else ""
-    lines = [
-        (
-            "trained",
-            f"{result.epochs} epoch{'s' * (result.epochs != 1)}{early}, weights of "
-            f"epoch {result.kept_epoch}, {result.seconds:.1f} s",
-        ),
-        (
-            "test",
-            f"accuracy {evaluation['accuracy']:.4f} (95 % interval {low:.4f} to "
-            f"{high:.4f}), loss {evaluation['loss']:.4f}",
-        ),
-        ("run folder", printable(result.run_folder)),
-    ]
-    if result.warnings:
-        lines.append(("warnings", f"{len(result.warnings)}, see above"))
-    counts = course_lines(evaluation["correct"], evaluation["incorrect"])
-    return f"{aligned(lines)}\n{counts}"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnncli.errors import ModelFileError, OutputError
 from cnncli.modelfile.place import (
@@ -21,6 +21,9 @@ from cnncli.modelfile.place import (
     resume_command,
 )
 from cnncli.system.files import is_temporary, read_json, sweep, write_file
+
+if TYPE_CHECKING:
+    from cnncli.experiment.measured import Measured
 
 LOG = "tensorflow.log"
 LOCK = ".lock"
@@ -130,11 +133,12 @@ class RunFolder:
         self._note({"status": "running", "started": _now(), **manifest})
         write_file(self / CONFIG_NAME, config)
 
-    def go_on(self, config: str) -> None:
+    def go_on(self, config: str, measured: Measured) -> None:
         """Note that the run in the folder goes on, perhaps for more epochs.
 
         Args:
             config: The resolved config, as YAML.
+            measured: Which images it is measured on in the end.
 
         Raises:
             OutputError: The folder can't be written.
@@ -142,7 +146,8 @@ class RunFolder:
         manifest = self.manifest()
         for key in ("ended", "files", "reason"):
             manifest.pop(key, None)
-        self._note({**manifest, "status": "running", "resumed": _now()})
+        changed = {"status": "running", "resumed": _now(), "measured": measured}
+        self._note({**manifest, **changed})
         write_file(self / CONFIG_NAME, config)
 
     def finish(self, status: str, **more: Any) -> None:
@@ -156,6 +161,12 @@ class RunFolder:
             OutputError: The folder can't be written.
         """
         self._note({**self.manifest(), "status": status, "ended": _now(), **more})
+
+    @property
+    def measured(self) -> Measured:
+        """Which images the run in the folder is measured on in the end."""
+        is_validated = self.manifest().get("measured") == "validation"
+        return "validation" if is_validated else "test"
 
     def manifest(self) -> dict[str, Any]:
         """Return the manifest; an empty one if there is none that can be read."""

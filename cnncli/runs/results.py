@@ -38,7 +38,7 @@ class RunResult:
         stopped_early: Whether early stopping ended it.
         seconds: How long it took.
         history: One row an epoch; see ``TrainingProgress``.
-        evaluation: That of the test images, as ``metrics.json`` says it.
+        evaluation: That of the images it was measured on, as ``metrics.json`` says it.
         warnings: What was warned of on the way.
     """
 
@@ -107,7 +107,7 @@ def write_results(
         network: Trained.
         data: The manifest's account of the images.
         history: One row an epoch.
-        evaluation: Of the test images.
+        evaluation: Of the images that the network was measured on.
         watcher: Is told what the pictures lack.
 
     Raises:

@@ -20,6 +20,7 @@ from cnncli.training.schedules import is_over
 if TYPE_CHECKING:
     from cnncli.config import Config
     from cnncli.data.dataset import Splits
+    from cnncli.experiment.measured import Measured
     from cnncli.runs.folder import RunFolder
 
 _EPOCHS = "training.epochs"
@@ -94,7 +95,7 @@ def check_same(
 
 
 def finished_result(
-    folder: RunFolder, state: State, config: Config
+    folder: RunFolder, state: State, config: Config, measured: Measured
 ) -> RunResult | None:
     """Return the result of a run that is complete.
 
@@ -102,9 +103,11 @@ def finished_result(
         folder: The run's.
         state: Its state.
         config: As it is to be trained now.
+        measured: Which images it is to be measured on.
 
     Returns:
-        Nothing if there is more to train, or if a file of the run is missing.
+        Nothing if there is more to train or to measure, or if a file of the run is
+        missing.
     """
     manifest = folder.manifest()
     progress = state.progress
@@ -116,7 +119,7 @@ def finished_result(
     if not is_complete:
         return None
     evaluation = read_json(folder / "metrics.json")
-    if evaluation is None:
+    if evaluation is None or evaluation.get("split") != measured:
         return None
     return RunResult.of(
         folder,

@@ -1,4 +1,4 @@
-"""A run: a config trained, measured on the test images and written to a run folder."""
+"""A run: a config trained, measured on unseen images and written to a run folder."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from cnncli.config import Config
     from cnncli.data.images import Images
     from cnncli.experiment.load import Experiment
+    from cnncli.experiment.measured import Measured
     from cnncli.runs.folder import RunFolder
     from cnncli.runs.state import State
     from cnncli.training.watchers import Watcher
@@ -47,6 +48,8 @@ def run(
     watcher: Watcher,
     log: BinaryIO,
     state: State | None = None,
+    *,
+    measured: Measured = "test",
 ) -> RunResult:
     """Train, evaluate and write everything down.
 
@@ -57,6 +60,7 @@ def run(
         watcher: Is told how it goes.
         log: What libraries wrote to stderr; a copy goes to the run folder.
         state: Where to go on from; without one, the run begins.
+        measured: Which images the network is measured on in the end.
 
     Raises:
         ConfigError: The run in the folder can't go on here exactly.
@@ -71,14 +75,19 @@ def run(
     watcher = Watchers(watcher, warnings)
     runtime = backend.describe()
     if state is None:
-        folder.start(config_to_yaml(config), first_manifest(config, runtime))
+        manifest = {**first_manifest(config, runtime), "measured": measured}
+        folder.start(config_to_yaml(config), manifest)
     with ending_noted(folder, log):
         with stop_request() as request:
-            trained = _train(experiment, folder, backend, watcher, request, state)
+            trained = _train(
+                experiment, folder, backend, watcher, request, state, measured
+            )
             gc.collect()  # the training images
             watcher.status("evaluating")
             classes = experiment.data.class_names
-            evaluation = evaluate(trained.network, trained.test, classes, split="test")
+            evaluation = evaluate(
+                trained.network, trained.images, classes, split=measured
+            )
             stop_if_asked(request, folder, trained.progress)
         watcher.status("writing the run folder")
         write_results(
@@ -111,7 +120,7 @@ class _Trained:
 
     network: Network
     progress: TrainingProgress
-    test: Images
+    images: Images
     data: dict[str, Any]
 
 
@@ -122,6 +131,7 @@ def _train(
     watcher: Watcher,
     request: StopRequest,
     state: State | None,
+    measured: Measured,
 ) -> _Trained:
     """Read the images and train, from the beginning or from a state on.
 
@@ -143,7 +153,9 @@ def _train(
         progress = TrainingProgress()
         checkpoints.write(progress)
     else:
-        progress = _go_on(folder, config, checkpoints, identity, state, watcher)
+        progress = _go_on(
+            folder, config, checkpoints, identity, state, watcher, measured
+        )
     try:
         is_over = fit(
             network,
@@ -162,7 +174,8 @@ def _train(
         checkpoints.write(progress)
         _leave_history(folder, progress)
         stop_if_asked(request, folder, progress)
-    return _Trained(network, progress, splits.test, splits.describe())
+    images = getattr(splits, measured)
+    return _Trained(network, progress, images, splits.describe())
 
 
 def _stop_reading(request: StopRequest, folder: RunFolder, state: State | None) -> None:
@@ -211,12 +224,13 @@ def _go_on(
     identity: dict[str, dict[str, Any]],
     state: State,
     watcher: Watcher,
+    measured: Measured,
 ) -> TrainingProgress:
     """Restore a state, if the run can go on from it exactly."""
     for section in ("runtime", "images"):
         check_same(folder, state.identity[section], identity[section])
     checkpoints.restore(state)
-    folder.go_on(config_to_yaml(config))
+    folder.go_on(config_to_yaml(config), measured)
     watcher.note(f"going on {state.progress.position}")
     if warning := extension_warning(state, config):
         watcher.warn(warning)
