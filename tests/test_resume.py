@@ -9,7 +9,7 @@ import os
 import resource
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -31,20 +31,6 @@ FULL = OSError(errno.ENOSPC, "No space left on device")
 
 
 pytestmark = pytest.mark.usefixtures("undrawn", "signals_as_in_a_terminal")
-
-
-@pytest.fixture
-def signals_as_in_a_terminal() -> Iterator[None]:
-    """Let no signal be ignored because these tests were started with ``&``."""
-    usual: dict[signal.Signals, Any] = {
-        signal.SIGINT: signal.default_int_handler,
-        signal.SIGTERM: signal.SIG_DFL,
-        signal.SIGHUP: signal.SIG_DFL,
-    }
-    before = {number: signal.signal(number, usual[number]) for number in usual}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -390,7 +376,7 @@ def test_second_run_in_a_folder_is_refused(
     options: list[str], run: Path, config: str, cli: Cli
 ) -> None:
     with (
-        mock.patch("cnncli.runs.folder._SECONDS_TO_DIE", 0.0),
+        mock.patch("cnncli.system.lock._SECONDS_TO_DIE", 0.0),
         (run / ".lock").open("r+") as lock,
     ):
         fcntl.flock(lock, fcntl.LOCK_EX)

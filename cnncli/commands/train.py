@@ -10,12 +10,15 @@ import click
 
 from cnncli.commands import offered
 from cnncli.commands.options import (
+    check_exclusive,
     file_path,
+    jobs_option,
     json_option,
     overwrite_option,
     quiet_option,
     set_option,
 )
+from cnncli.commands.seeds import format_seeds, run_seeds
 from cnncli.commands.started import backend_started
 from cnncli.commands.trained import format_run, train_into
 from cnncli.system.terminal import say
@@ -45,6 +48,13 @@ if TYPE_CHECKING:
     type=click.Choice(["test", "validation"]),
     help="Images to measure the run on in the end.  [default: test, or as before]",
 )
+@click.option(
+    "--seeds",
+    type=click.IntRange(2, 1000),
+    metavar="N",
+    help="Train over N seeds, from the config's on; say how far they differ.",
+)
+@jobs_option
 @click.option("--dry-run", is_flag=True, help="Check all, build the network, stop.")
 @click.option(
     "--smoke", is_flag=True, help="Train on a few images for one epoch: seconds."
@@ -61,6 +71,8 @@ def train(
     overwrite: bool,
     resume: bool,
     measured: Measured | None,
+    seeds: int | None,
+    jobs: int | None,
     dry_run: bool,
     smoke: bool,
     profile: bool,
@@ -86,22 +98,41 @@ def train(
     from cnncli.experiment.smoke import smoke_experiment
     from cnncli.runs.folder import RunFolder
 
-    if resume and (overwrite or dry_run):
-        other = "--overwrite" if overwrite else "--dry-run"
-        raise click.UsageError(f"--resume and {other} exclude each other")
+    check_exclusive(resume=resume, overwrite=overwrite)
+    check_exclusive(resume=resume, dry_run=dry_run)
+    check_exclusive(seeds=seeds, dry_run=dry_run)
+    check_exclusive(seeds=seeds, profile=profile)
+    if jobs and not seeds:
+        raise click.UsageError("--jobs needs --seeds")
     experiment = load_experiment(config, overrides)
     if smoke:
         experiment = smoke_experiment(experiment)
-    folder = RunFolder(out or Path("runs") / str(experiment.config.name))
+    place = out or Path("runs") / f"{experiment.config.name}{'-seeds' * bool(seeds)}"
+    folder = RunFolder(place)
     measured = measured or (folder.measured if resume else "test")
-    check_outside(experiment.data, folder.path)
+    check_outside(experiment.data, place)
     check_measured(experiment, measured)
     check_memory(experiment)
     for note in () if quiet else experiment.data.notes:
         say(f"note: {note}")
     if dry_run:
         folder.check(overwrite=overwrite)
-        click.echo(_dry_run(experiment, folder.path))
+        click.echo(_dry_run(experiment, place))
+        return
+    if seeds:
+        spread = run_seeds(
+            experiment,
+            place,
+            seeds,
+            measured,
+            jobs=jobs,
+            overwrite=overwrite,
+            resume=resume,
+            quiet=quiet,
+        )
+        click.echo(
+            json.dumps(spread.to_dict(), indent=2) if as_json else format_seeds(spread)
+        )
         return
     result = train_into(
         folder,

@@ -12,6 +12,7 @@ from cnncli.config import config_to_json
 from cnncli.config.schema import CosineDecay
 from cnncli.errors import ConfigError
 from cnncli.modelfile.place import MODEL_NAME, STATE_NAME
+from cnncli.runs.differences import differences, flattened
 from cnncli.runs.results import RunResult
 from cnncli.runs.state import State, read_state
 from cnncli.system.files import read_json
@@ -39,7 +40,7 @@ def run_identity(
     parts = batch_parts(config)
     return {
         "config": _config_identity(config),
-        "runtime": _flattened({"cnncli": __version__, "batch_parts": parts, **runtime}),
+        "runtime": flattened({"cnncli": __version__, "batch_parts": parts, **runtime}),
         "images": {**splits.fingerprints, "split": splits.indices_digest},
     }
 
@@ -81,10 +82,8 @@ def check_same(
         ConfigError: There are differences; it lists all.
     """
     changed = [
-        f"{folder.path}: {key}: the run has {_shown(before, key)}, this is "
-        f"{_shown(now, key)}"
-        for key in dict.fromkeys([*before, *now])
-        if key not in before or key not in now or before[key] != now[key]
+        f"{folder.path}: {key}: the run has {had}, this is {has}"
+        for key, had, has in differences(before, now)
     ]
     if changed:
         raise ConfigError(
@@ -142,24 +141,6 @@ def extension_warning(state: State, config: Config) -> str | None:
     )
 
 
-def _flattened(value: Any, path: str = "") -> dict[str, Any]:
-    """Return nested mappings and lists as one mapping from dotted paths to scalars."""
-    if isinstance(value, dict):
-        items = list(value.items())
-    elif isinstance(value, list):
-        items = list(enumerate(value))
-    else:
-        return {path: value}
-    flat: dict[str, Any] = {}
-    for key, inner in items:
-        flat |= _flattened(inner, f"{path}.{key}" if path else str(key))
-    return flat
-
-
 def _config_identity(config: Config) -> dict[str, Any]:
     """Return a config's values by their key paths."""
-    return _flattened(json.loads(config_to_json(config)))
-
-
-def _shown(values: Mapping[str, Any], key: str) -> str:
-    return json.dumps(values[key], ensure_ascii=False) if key in values else "none"
+    return flattened(json.loads(config_to_json(config)))
