@@ -24,6 +24,7 @@ from cnncli.commands.init import init
 from cnncli.commands.inspect import inspect
 from cnncli.commands.plot_model import plot_model
 from cnncli.commands.predict import predict
+from cnncli.commands.reproduce import reproduce
 from cnncli.commands.schema import schema
 from cnncli.commands.started import OWN_PROCESS
 from cnncli.commands.summary import summary
@@ -100,6 +101,7 @@ for command in (
     plot_model,
     feature_maps,
     inspect,
+    reproduce,
     adopt,
     convolve,
     init,

@@ -71,6 +71,7 @@ def test_commands(cli: Cli) -> None:
         "inspect",
         "plot-model",
         "predict",
+        "reproduce",
         "schema",
         "summary",
         "train",

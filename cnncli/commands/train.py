@@ -20,7 +20,7 @@ from cnncli.commands.options import (
 )
 from cnncli.commands.seeds import format_seeds, run_seeds
 from cnncli.commands.started import backend_started
-from cnncli.commands.trained import format_run, train_into
+from cnncli.commands.trained import check_run, format_run, train_into
 from cnncli.system.terminal import say
 
 if TYPE_CHECKING:
@@ -91,10 +91,7 @@ def train(
       cnncli train --set name=adam --set training.optimizer=Adam
       cnncli train --resume --set training.epochs=30
     """
-    from cnncli.data.sources import check_outside
     from cnncli.experiment.load import load_experiment
-    from cnncli.experiment.measured import check_measured
-    from cnncli.experiment.memory import check_memory
     from cnncli.experiment.smoke import smoke_experiment
     from cnncli.runs.folder import RunFolder
 
@@ -110,11 +107,7 @@ def train(
     place = out or Path("runs") / f"{experiment.config.name}{'-seeds' * bool(seeds)}"
     folder = RunFolder(place)
     measured = measured or (folder.measured if resume else "test")
-    check_outside(experiment.data, place)
-    check_measured(experiment, measured)
-    check_memory(experiment)
-    for note in () if quiet else experiment.data.notes:
-        say(f"note: {note}")
+    check_run(experiment, place, measured, quiet=quiet)
     if dry_run:
         folder.check(overwrite=overwrite)
         click.echo(_dry_run(experiment, place))

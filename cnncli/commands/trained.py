@@ -13,12 +13,42 @@ from cnncli.system.columns import aligned
 from cnncli.system.terminal import say
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cnncli.experiment.load import Experiment
     from cnncli.experiment.measured import Measured
     from cnncli.runs.folder import RunFolder
     from cnncli.runs.results import RunResult
     from cnncli.runs.state import State
     from cnncli.training.watchers import Watcher
+
+
+def check_run(
+    experiment: Experiment, place: Path, measured: Measured, *, quiet: bool
+) -> None:
+    """Refuse what can't be run, and say what was found out about the images.
+
+    Args:
+        experiment: What is to be trained.
+        place: Where to.
+        measured: Which images it is to be measured on in the end.
+        quiet: Whether to say nothing.
+
+    Raises:
+        ConfigError: There are no images to measure it on.
+        DataError: The images don't fit into memory.
+        OutputError: The place lies among the pictures.
+        TrainingError: The network doesn't fit into memory.
+    """
+    from cnncli.data.sources import check_outside
+    from cnncli.experiment.measured import check_measured
+    from cnncli.experiment.memory import check_memory
+
+    check_outside(experiment.data, place)
+    check_measured(experiment, measured)
+    check_memory(experiment)
+    for note in () if quiet else experiment.data.notes:
+        say(f"note: {note}")
 
 
 def train_into(

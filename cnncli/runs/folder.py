@@ -45,10 +45,13 @@ class RunFolder:
 
     Args:
         path: Where it is, or will be.
+        command: What goes on with its run, to be typed in a shell, if it isn't
+            ``cnncli train``.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, command: str = "") -> None:
         self.path = path
+        self._command = command
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
@@ -56,7 +59,7 @@ class RunFolder:
     @property
     def resume_command(self) -> str:
         """The command that goes on with the run, to be typed in a shell."""
-        return resume_command(self.path)
+        return self._command or resume_command(self.path)
 
     @contextmanager
     def claimed(

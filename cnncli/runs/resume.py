@@ -25,6 +25,18 @@ if TYPE_CHECKING:
     from cnncli.runs.folder import RunFolder
 
 _EPOCHS = "training.epochs"
+_RUNTIME = (
+    "cnncli",
+    "batch_parts",
+    "python",
+    "versions",
+    "threads",
+    "machine",
+    "processor",
+    "devices",
+    "onednn",
+)
+"""What a manifest says of the program and the machine."""
 
 
 def run_identity(
@@ -39,9 +51,27 @@ def run_identity(
     """
     parts = batch_parts(config)
     return {
-        "config": _config_identity(config),
+        "config": config_identity(config),
         "runtime": flattened({"cnncli": __version__, "batch_parts": parts, **runtime}),
         "images": {**splits.fingerprints, "split": splits.indices_digest},
+    }
+
+
+def recorded_identity(
+    config: Config, manifest: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Return the same of a run that is finished.
+
+    Args:
+        config: The run's.
+        manifest: The run's.
+    """
+    data = manifest["data"]
+    runtime = {key: manifest[key] for key in _RUNTIME if key in manifest}
+    return {
+        "config": config_identity(config),
+        "runtime": flattened(runtime),
+        "images": {**data["fingerprints"], "split": data["split_digest"]},
     }
 
 
@@ -58,7 +88,7 @@ def load_resumable(folder: RunFolder, config: Config) -> State:
         ModelFileError: There is no state, or it is damaged.
     """
     state = read_state(folder / STATE_NAME)
-    before, now = dict(state.identity["config"]), _config_identity(config)
+    before, now = dict(state.identity["config"]), config_identity(config)
     begun = len(state.progress.history) + (state.progress.step > 0)
     before[_EPOCHS] = max(begun, now[_EPOCHS])
     place = f"data.source.{config.data.source.type}.path"
@@ -141,6 +171,6 @@ def extension_warning(state: State, config: Config) -> str | None:
     )
 
 
-def _config_identity(config: Config) -> dict[str, Any]:
+def config_identity(config: Config) -> dict[str, Any]:
     """Return a config's values by their key paths."""
     return flattened(json.loads(config_to_json(config)))

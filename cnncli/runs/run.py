@@ -147,6 +147,7 @@ def _train(
     )
     steps = backend.training_steps(network, splits.train, config.training)
     identity = run_identity(config, splits, backend.describe())
+    watcher.identified(identity)
     checkpoints = Checkpoints(folder, identity, network.model, steps)
     checkpoints.check_space(_other_bytes(experiment, splits))
     if state is None:
