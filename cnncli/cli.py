@@ -28,6 +28,7 @@ from cnncli.commands.reproduce import reproduce
 from cnncli.commands.schema import schema
 from cnncli.commands.started import OWN_PROCESS
 from cnncli.commands.summary import summary
+from cnncli.commands.sweep import sweep
 from cnncli.commands.train import train
 from cnncli.errors import CnncliError, OutputError, TrainingError
 from cnncli.system.terminal import discard, prepare, say
@@ -102,6 +103,7 @@ for command in (
     feature_maps,
     inspect,
     reproduce,
+    sweep,
     adopt,
     convolve,
     init,

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnncli.config.schema import Split
-from cnncli.studies.seeds import drawn_splits
+from cnncli.data.plan import drawn_splits
 from cnncli.studies.spread import spread_of
 from cnncli.system.children import Command, Ending
 

@@ -43,19 +43,17 @@ def run_seeds(
         quiet: Whether to show warnings only.
     """
     from cnncli.studies.folder import StudyFolder
-    from cnncli.studies.jobs import fitting_jobs
     from cnncli.studies.seeds import seed_members, seeds_plan, train_seeds
 
     members = seed_members(experiment, count)
     study = StudyFolder(path, command_again(path))
     plan = seeds_plan(experiment, count, measured)
     metric = "accuracy" if measured == "test" else "val_accuracy"
-    lines = StudyLines(count, metric, ["seed"], quiet=quiet)
+    lines = StudyLines(count, ["seed"], metric, quiet=quiet)
     with study.claimed(
         "seeds", plan, overwrite=overwrite, resume=resume, growing="seeds"
     ):
-        at_once = jobs or fitting_jobs([experiment])
-        return train_seeds(study, members, measured, at_once, lines)
+        return train_seeds(study, members, measured, jobs, lines)
 
 
 def format_seeds(result: SeedsResult) -> str:

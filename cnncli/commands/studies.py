@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
-from cnncli.errors import printable
 from cnncli.system.terminal import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from cnncli.studies.members import Member, Outcome
@@ -25,17 +24,19 @@ class StudyLines:
 
     Args:
         total: How many runs there will be.
-        metric: What the accuracy is called.
-        keys: Of the settings that set runs apart.
+        keys: What sets runs apart.
+        metric: Of which measure each is to be told.
         quiet: Whether to show warnings only.
     """
 
     def __init__(
-        self, total: int, metric: str, keys: Iterable[str], *, quiet: bool
+        self, total: int, keys: Sequence[str], metric: str, *, quiet: bool
     ) -> None:
+        from cnncli.config.spelling import short_names
+
         self._total = total
+        self._names = short_names(keys)
         self._metric = metric
-        self._names = short_names(list(keys))
         self._quiet = quiet
         self._warned: set[str] = set()
 
@@ -52,39 +53,17 @@ class StudyLines:
         if outcome.failure:
             self._say(member, f"failed: {outcome.failure}")
         else:
-            measure = f"{self._metric} {outcome.accuracy:.4f}"
-            self._say(member, f"{measure}  {outcome.seconds:.1f} s")
+            is_loss = self._metric.endswith("loss")
+            figure = outcome.loss if is_loss else outcome.accuracy
+            measured = f"{self._metric} {figure:.4f}"
+            self._say(member, f"{measured}  {outcome.seconds:.1f} s")
 
     def _say(self, member: Member, what: str) -> None:
+        from cnncli.config.spelling import spelled_settings
+
         if not self._quiet:
-            settings = format_settings(member.settings, self._names)
+            settings = spelled_settings(member.settings, self._names)
             say(f"{member.number}/{self._total}  {settings}  {what}")
-
-
-def format_settings(settings: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    """Return settings as "learning_rate=0.003 filters=32"."""
-    from cnncli.config.scalars import describe
-
-    shown = (f"{name}={describe(settings[key])}" for key, name in names.items())
-    return printable(" ".join(shown))
-
-
-def short_names(keys: Sequence[str]) -> dict[str, str]:
-    """Return for each dotted key as few of its last steps as tell it from the others.
-
-    Args:
-        keys: No two the same.
-    """
-    return {key: _short_name(key, keys) for key in keys}
-
-
-def _short_name(key: str, keys: Sequence[str]) -> str:
-    steps = key.split(".")
-    for count in range(1, len(steps)):
-        last = steps[-count:]
-        if sum(other.split(".")[-count:] == last for other in keys) == 1:
-            return ".".join(last)
-    return key
 
 
 def command_again(out: Path) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cnncli.config import config_to_json
+from cnncli.data.plan import drawn_splits
 from cnncli.errors import ConfigError, TrainingError
 from cnncli.studies.folder import RESULT_NAME
 from cnncli.studies.members import Member
@@ -15,7 +16,6 @@ from cnncli.studies.training import train_members
 from cnncli.system.files import write_file
 
 if TYPE_CHECKING:
-    from cnncli.config.schema import Split
     from cnncli.experiment.load import Experiment
     from cnncli.experiment.measured import Measured
     from cnncli.studies.folder import StudyFolder
@@ -99,7 +99,7 @@ def train_seeds(
     study: StudyFolder,
     members: list[Member],
     measured: Measured,
-    at_once: int,
+    jobs: int | None,
     watcher: StudyWatcher,
 ) -> SeedsResult:
     """Train a config over several seeds.
@@ -108,7 +108,7 @@ def train_seeds(
         study: The study's folder, claimed for this process.
         members: As of ``seed_members``.
         measured: Which images they are measured on in the end.
-        at_once: How many are trained at a time.
+        jobs: How many are trained at a time, if that is said.
         watcher: Is told how it goes.
 
     Raises:
@@ -118,7 +118,7 @@ def train_seeds(
         TrainingError: All of them failed.
     """
     study.note_members({member.name: member.settings for member in members})
-    outcomes = train_members(study, members, measured, at_once, watcher)
+    outcomes = train_members(study, members, measured, jobs, watcher)
     finished = [outcome for outcome in outcomes if not outcome.failure]
     if not finished:
         raise TrainingError(
@@ -135,16 +135,3 @@ def train_seeds(
     )
     write_file(study / RESULT_NAME, json.dumps(result.to_dict(), indent=2) + "\n")
     return result
-
-
-def drawn_splits(split: Split) -> tuple[str, ...]:
-    """Return the splits whose images the seed decides.
-
-    Args:
-        split: As in a resolved config.
-    """
-    tests = split.test is not None
-    trains = tests or split.method != "head"
-    validates = tests if split.validation_from == "test" else trains
-    drawn = {"train": trains, "validation": validates, "test": tests}
-    return tuple(name for name in drawn if drawn[name])

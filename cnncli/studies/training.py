@@ -14,6 +14,7 @@ from cnncli.config import config_to_yaml
 from cnncli.errors import MemberError, ModelFileError, StoppedError, TrainingError
 from cnncli.modelfile.place import CONFIG_NAME, STATE_NAME
 from cnncli.runs.manifest import first_manifest
+from cnncli.studies.jobs import fitting_jobs
 from cnncli.studies.members import failed_outcome, finished_outcome
 from cnncli.system.children import Command, Ending, run_each
 from cnncli.system.signals import STOPPING
@@ -40,8 +41,10 @@ def train_members(
     study: StudyFolder,
     members: Sequence[Member],
     measured: Measured,
-    at_once: int,
+    jobs: int | None,
     watcher: StudyWatcher,
+    *,
+    retry: bool = True,
 ) -> list[Outcome]:
     """Train the members that are not finished, a few at a time.
 
@@ -49,8 +52,9 @@ def train_members(
         study: The study's folder, claimed for this process.
         members: All of them.
         measured: Which images they are measured on in the end.
-        at_once: How many are trained at a time.
+        jobs: How many are trained at a time, if that is said.
         watcher: Is told how it goes.
+        retry: Whether to try those again that failed before.
 
     Returns:
         What became of each, in their order.
@@ -66,12 +70,15 @@ def train_members(
         for member in members:
             folder = study.member(member.name)
             outcome = finished_outcome(folder, member.settings, measured)
+            if not retry and folder.manifest().get("status") == "failed":
+                outcome = failed_outcome(folder, member.settings)
             if outcome is None:
                 yield _command(study, member, measured, outcomes, watcher)
             else:
                 outcomes[member.name] = outcome
                 watcher.ends(member, outcome)
 
+    at_once = jobs or fitting_jobs(member.experiment for member in members)
     number = run_each(unfinished(), at_once)
     missing = [member for member in members if member.name not in outcomes]
     if number or missing:
