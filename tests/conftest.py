@@ -135,5 +135,6 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
             command.ends(Ending(result.exit_code, result.stderr))
         return 0
 
-    monkeypatch.setattr("cnncli.studies.training.run_each", run_here)
+    for module in ("training", "sweep"):
+        monkeypatch.setattr(f"cnncli.studies.{module}.run_each", run_here)
     return ran

@@ -74,6 +74,7 @@ def test_commands(cli: Cli) -> None:
         "reproduce",
         "schema",
         "summary",
+        "sweep",
         "train",
     ]
     listed = cli("--help").stdout.split("Commands:\n")[1]

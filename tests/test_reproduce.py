@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,10 @@ import numpy as np
 import pytest
 
 from cnncli.commands.reproduce import _beside
+from cnncli.config.schema import StepDecay
+from cnncli.modelfile.contents import Weight
+from cnncli.studies.recorded import read_run, unrepeatable
+from cnncli.studies.reproduction import compare_runs
 from cnncli.training.fit import epoch_order
 from tests.builders import CONFIG as DATA_CONFIG
 from tests.builders import dataset
@@ -28,6 +33,12 @@ LOST = "without which it can't be compared\n"
 def edit(path: Path, **changes: Any) -> None:
     """Change entries of a JSON file."""
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+@pytest.fixture
+def reproduced(run: Path) -> Path:
+    """Return a copy of a run, where it would be trained again."""
+    return shutil.copytree(run, run.with_name("run-reproduced"))
 
 
 @pytest.fixture
@@ -109,10 +120,6 @@ def test_a_run_that_comes_out_differently(run: Path, cli: Cli) -> None:
 
 
 def test_weights_are_compared_by_their_bits(finished: Path) -> None:
-    from cnncli.modelfile.contents import Weight
-    from cnncli.studies.recorded import read_run
-    from cnncli.studies.reproduction import compare_runs
-
     recorded, again = read_run(finished), read_run(finished)
     kernel, bias = again.model.weights["output"]
     values = np.frombuffer(bias.values, "<f4").copy()
@@ -143,25 +150,40 @@ def test_what_was_different_before_is_noted_before_training(
     assert result.stdout.startswith("identical: ")
 
 
+@pytest.mark.usefixtures("reproduced")
 def test_columns_that_only_one_version_writes_are_no_difference(
     run: Path, cli: Cli
 ) -> None:
     lines = (run / "predictions.csv").read_text().splitlines()
     older = [line.rpartition(",")[0] for line in lines]
     (run / "predictions.csv").write_text("\n".join(older) + "\n")
-    assert cli("reproduce", "run", "-q").stdout.startswith("identical: ")
+    result = cli("reproduce", "run", "-q", "--resume")
+    assert result.stdout.startswith("identical: ")
 
 
+@pytest.mark.usefixtures("reproduced")
 def test_fewer_epochs_are_a_difference(run: Path, cli: Cli) -> None:
     lines = (run / "history.csv").read_text().splitlines()
     (run / "history.csv").write_text("\n".join(lines[:2]) + "\n")
-    result = cli("reproduce", "run", "-q", exit_code=7)
+    result = cli("reproduce", "run", "-q", "--resume", exit_code=7)
     assert result.stdout.splitlines()[:2] == [
         "differs first in the history",
         "history      from epoch 2 on, epoch was none, is 2.0",
     ]
 
 
+def test_learning_rates_that_are_not_the_config_s(finished: Path) -> None:
+    recorded = read_run(finished)
+    training = recorded.model.config.training
+    assert unrepeatable(recorded, training) is None
+    other = training.model_copy(update={"schedule": StepDecay(factor=0.5, epochs=1)})
+    assert unrepeatable(recorded, other) == (
+        "the run was extended: epoch 2 had a learning rate of 0.01, where its config "
+        "now says 0.005"
+    )
+
+
+@pytest.mark.slow
 def test_an_extended_run_is_told_from_its_learning_rates(config: str, cli: Cli) -> None:
     cosine = "--set=training.schedule=CosineDecay"
     cli("train", config, "-q", cosine)

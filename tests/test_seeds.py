@@ -151,6 +151,17 @@ def test_another_study_is_refused_with_all_that_differs(
     assert two == []
 
 
+@pytest.mark.slow
+def test_a_study_that_is_replaced_leaves_nothing_of_its_own(
+    two: list[list[str]], cli: Cli
+) -> None:
+    Path("runs/tiny-seeds/notes.txt").write_text("mine")
+    cli(*TWO, "-q", "--overwrite", "--set=seed=8")
+    left = {path.name for path in Path("runs/tiny-seeds").iterdir()}
+    own = {".lock", "study.json", "result.json", "notes.txt"}
+    assert left == own | {"seed-8", "seed-9"}
+
+
 def test_a_study_is_not_replaced_unasked(two: list[list[str]], cli: Cli) -> None:
     result = cli(*TWO, exit_code=5)
     assert result.stderr == (
@@ -158,11 +169,6 @@ def test_a_study_is_not_replaced_unasked(two: list[list[str]], cli: Cli) -> None
         "again, with --resume; choose another place with --out, or replace it with "
         "--overwrite\n"
     )
-    Path("runs/tiny-seeds/notes.txt").write_text("mine")
-    cli(*TWO, "-q", "--overwrite", "--set=seed=8")
-    left = {path.name for path in Path("runs/tiny-seeds").iterdir()}
-    own = {".lock", "study.json", "result.json", "notes.txt"}
-    assert left == own | {"seed-8", "seed-9"}
 
 
 def test_a_study_in_which_nothing_is_trained_yet_is_begun_anew(

@@ -67,8 +67,14 @@ def wait_until(is_so: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
+RATE = "training.optimizer.Adam.learning_rate"
 STUDIES = {
     "seeds": ("train", "tiny.yaml", "--seeds=3", "--out=study"),
+    "grid": ("sweep", "tiny.yaml", f"--grid={RATE}=0.001,0.03,1", "--out=study"),
+    "optuna": (
+        *("sweep", "tiny.yaml", "--optuna=3", "--out=study"),
+        *(f"--range={RATE}=0.001..1", "--grid=training.batch_size=16,32"),
+    ),
 }
 
 
@@ -83,6 +89,8 @@ def test_killed_at_any_moment(kind: str, tmp_path: Path) -> None:
         (folder / "tiny.yaml").write_text(CONFIG)
     undisturbed, killed = folders
     table = finish(undisturbed, *command)
+    if kind != "seeds":
+        assert len([*undisturbed.glob("study/*/evaluation-test")]) == 1
     study = killed / "study"
     moments: list[Callable[[], object]] = [
         (study / "study.json").exists,
@@ -91,6 +99,8 @@ def test_killed_at_any_moment(kind: str, tmp_path: Path) -> None:
         lambda: len([*study.glob("*/manifest.json")]) == 3,
         lambda: len([*study.glob("*/metrics.json")]) == 3,
     ]
+    if kind != "seeds":
+        moments.append(lambda: [*study.glob("*/evaluation-test")])
     options: list[str] = []
     for is_there in moments:
         process = start(killed, *command, *options)

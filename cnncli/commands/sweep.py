@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from cnncli.studies.sweep_plan import Metric
 
 _MOST_RUNS = 1000
+_LARGE = 1e5
+"""A loss from which on it isn't written out; where rates are too high, it is vast."""
 
 
 @click.command()
@@ -199,7 +201,7 @@ def _figures(outcome: Outcome) -> tuple[str, ...]:
         return ("failed", "", "", "")
     return (
         f"{outcome.accuracy:.4f}",
-        f"{outcome.loss:.4f}",
+        f"{outcome.loss:.4f}" if outcome.loss < _LARGE else f"{outcome.loss:.3g}",
         f"{outcome.epochs:,}",
         f"{outcome.seconds:.1f}",
     )
@@ -208,12 +210,13 @@ def _figures(outcome: Outcome) -> tuple[str, ...]:
 def _end(result: SweepResult) -> str:
     """Return which run was chosen, how it did, and how far that can be trusted."""
     count, test, metric = len(result.outcomes), result.test, result.search.metric
+    runs = f"{count} run{'s' * (count > 1)}"
     low, high = test["accuracy_interval"]
     best = "lowest" if metric == "val_loss" else "highest"
     failed = f", {result.failed} failed" if result.failed else ""
     chosen = printable(result.outcomes[result.chosen].run_folder)
     rows = [
-        ("chosen", f"{chosen}, the {best} {metric} of {count} runs{failed}"),
+        ("chosen", f"{chosen}, the {best} {metric} of {runs}{failed}"),
         (
             "test",
             f"accuracy {test['accuracy']:.4f} (95 % interval {low:.4f} to {high:.4f}), "
@@ -223,6 +226,6 @@ def _end(result: SweepResult) -> str:
     ]
     return (
         f"{aligned(rows)}\n"
-        f"The {metric} of the best of {count} runs is optimistic. Its figures on the "
+        f"The {metric} of the best of {runs} is optimistic. Its figures on the "
         "test images,\nwhich were used once, for this run alone, are not."
     )

@@ -91,7 +91,8 @@ def sweep_finding(
     with_these = [f"{names[key]} {spelled(settings[key])}" for key in keys]
     more = ["..."] if len(keys) > _MOST_NAMED else []
     return (
-        f"{_spelled_out(metric)} {figure:.3f}, the {best} of {len(runs)} runs"
+        f"{_spelled_out(metric)} {figure:.3f}, the {best} of {len(runs)} "
+        f"run{'s' * (len(runs) > 1)}"
         f"{f' ({failed} failed)' if failed else ''}, with "
         f"{', '.join([*with_these[:_MOST_NAMED], *more])}"
     )

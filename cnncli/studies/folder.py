@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,7 @@ class StudyFolder:
                 self._check_same(noted, now, f"plan.{growing}")
                 now = {**noted, **now}
             elif noted:
-                self._clear(noted, overwrite=overwrite)
+                self._clear(overwrite=overwrite)
             sweep(self.path, self._files)
             self._note({**now, "members": now.get("members", [])})
             yield
@@ -102,15 +102,27 @@ class StudyFolder:
         """
         self._note({**self._noted(), "chosen": name})
 
-    def members(self) -> dict[str, dict[str, Any]]:
-        """Return the settings of the members that are noted, by their names."""
-        noted = self._noted().get("members", [])
-        return {member["folder"]: member["settings"] for member in noted}
+    def members(self, keys: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the settings of the members that are noted.
+
+        Args:
+            keys: Those that each sets.
+
+        Raises:
+            ModelFileError: They set other keys, so somebody has changed the file.
+        """
+        try:
+            noted = [member["settings"] for member in self._noted()["members"]]
+            return [{key: settings[key] for key in keys} for settings in noted]
+        except (LookupError, TypeError) as error:
+            raise ModelFileError(
+                f"{self / STUDY_NAME}: damaged; start the study anew with --overwrite"
+            ) from error
 
     def chosen(self) -> str | None:
         """Return the member that was chosen, if the study is over."""
-        chosen: str | None = self._noted().get("chosen")
-        return chosen
+        chosen = self._noted().get("chosen")
+        return chosen if isinstance(chosen, str) else None
 
     def _noted(self) -> dict[str, Any]:
         noted = read_json(self / STUDY_NAME)
@@ -158,9 +170,9 @@ class StudyFolder:
                 "with --out, or replace it with --overwrite",
             )
 
-    def _clear(self, noted: dict[str, Any], *, overwrite: bool) -> None:
+    def _clear(self, *, overwrite: bool) -> None:
         """Remove the runs of the study that is there, if it may be replaced."""
-        names = [str(member.get("folder")) for member in noted.get("members", [])]
+        names = [path.name for path in self.path.iterdir()]
         folders = [self.member(name) for name in names if _MEMBER.fullmatch(name)]
         if not overwrite and any(folder.holds_anything() for folder in folders):
             raise OutputError(

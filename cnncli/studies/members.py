@@ -84,27 +84,28 @@ def finished_outcome(
         measured: Which images it is to be measured on.
 
     Returns:
-        Nothing if it isn't finished, or if a file of the run is missing.
+        Nothing if it isn't finished, or if a file of the run is missing or damaged.
     """
     manifest = folder.manifest()
     evaluation = read_json(folder / "metrics.json")
-    if (
-        manifest.get("status") != "finished"
-        or not (folder / MODEL_NAME).is_file()
-        or not isinstance(evaluation, dict)
-        or evaluation.get("split") != measured
-    ):
+    is_finished = manifest.get("status") == "finished"
+    if not is_finished or not (folder / MODEL_NAME).is_file():
         return None
-    return Outcome(
-        str(folder.path),
-        settings,
-        epochs=len(manifest["epoch_seconds"]),
-        kept_epoch=manifest["kept_epoch"],
-        seconds=manifest["seconds"],
-        accuracy=evaluation["accuracy"],
-        loss=evaluation["loss"],
-        warnings=tuple(manifest["warnings"]),
-    )
+    try:
+        if evaluation["split"] != measured:
+            return None
+        return Outcome(
+            str(folder.path),
+            settings,
+            epochs=len(manifest["epoch_seconds"]),
+            kept_epoch=manifest["kept_epoch"],
+            seconds=manifest["seconds"],
+            accuracy=evaluation["accuracy"],
+            loss=evaluation["loss"],
+            warnings=tuple(manifest["warnings"]),
+        )
+    except (LookupError, TypeError):
+        return None
 
 
 def failed_outcome(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 from itertools import islice, product
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from cnncli.config import in_flow_style
 from cnncli.errors import ConfigError
 from cnncli.studies.axes import Grid
 
@@ -75,11 +75,11 @@ def new_settings(
         source: Draws them.
         known: Which are not to be drawn.
     """
-    seen = {in_flow_style(settings) for settings in known}
+    seen = {json.dumps(settings) for settings in known}
     misses = 0
     while misses < _DRAWS_A_RUN * (len(seen) + 1):
         settings = {axis.key: axis.draw(source) for axis in axes}
-        text = in_flow_style(settings)
+        text = json.dumps(settings)
         if text in seen:
             misses += 1
         else:

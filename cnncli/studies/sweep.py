@@ -136,7 +136,8 @@ def _train_proposed(
     retry: bool,
 ) -> tuple[list[Member], list[Outcome]]:
     """Train what Optuna proposes, a few at a time; what is noted isn't asked again."""
-    noted = [with_tuples(settings) for settings in study.members().values()]
+    keys = [axis.key for axis in search.axes]
+    noted = [with_tuples(settings) for settings in study.members(keys)]
     members: list[Member] = []
     outcomes: list[Outcome] = []
     while len(members) < count:
