@@ -21,6 +21,7 @@ from cnncli.studies.reproduction import compare_runs
 from cnncli.training.fit import epoch_order
 from tests.builders import CONFIG as DATA_CONFIG
 from tests.builders import dataset
+from tests.test_readme import documented_keys
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
@@ -63,6 +64,7 @@ def test_a_run_that_comes_out_the_same(run: Path, cli: Cli) -> None:
     assert {path: path.read_bytes() for path in run.rglob("*")} == before
     again = cli("reproduce", "run", "--resume", "--json")
     assert again.stderr == "run-reproduced: complete after epoch 2; nothing to resume\n"
+    assert documented_keys("cnncli.reproduction/1") == set(json.loads(again.stdout))
     assert json.loads(again.stdout) == {
         "schema": "cnncli.reproduction/1",
         "run": "run",
@@ -106,7 +108,7 @@ def test_a_run_that_comes_out_differently(run: Path, cli: Cli) -> None:
     )
     first = found["metrics"][0]
     assert rows[3][2].strip() == (
-        f"{first['key']} was {first['before']}, is {first['now']} and "
+        f"{first['key']} was {first['before']}, is {first['now']}; so differ "
         f"{len(found['metrics']) - 1} more"
     )
     images = found["predictions"]

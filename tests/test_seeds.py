@@ -17,6 +17,7 @@ from cnncli.config.schema import Split
 from cnncli.data.plan import drawn_splits
 from cnncli.studies.spread import spread_of
 from cnncli.system.children import Command, Ending
+from tests.test_readme import documented_keys
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
@@ -101,6 +102,7 @@ def test_json_has_every_run_and_their_spread(two: list[list[str]], cli: Cli) -> 
     printed = json.loads(result.stdout)
     accuracies = [metrics(seed)["accuracy"] for seed in (5, 6)]
     assert printed["schema"] == "cnncli.seeds/1"
+    assert documented_keys("cnncli.seeds/1") == set(printed)
     assert [run["accuracy"] for run in printed["runs"]] == accuracies
     assert [run["settings"] for run in printed["runs"]] == [{"seed": 5}, {"seed": 6}]
     assert printed["accuracy"]["mean"] == pytest.approx(sum(accuracies) / 2)

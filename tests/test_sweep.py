@@ -22,6 +22,7 @@ from cnncli.studies.tpe import propose
 from cnncli.system.children import Command, Ending
 from tests.builders import CONFIG as DATA_CONFIG
 from tests.builders import dataset
+from tests.test_readme import documented_keys
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
@@ -171,6 +172,7 @@ def test_a_complete_sweep_is_shown_again_and_nothing_runs(
     printed = json.loads(cli(*SWEEP, "--resume", "--json", "-q").stdout)
     assert two == []
     assert printed["schema"] == "cnncli.sweep/1"
+    assert documented_keys("cnncli.sweep/1") == set(printed)
     assert printed["keys"] == [RATE]
     assert printed["chosen"] == "runs/tiny-sweep/002"
     assert printed["test"]["split"] == "test"

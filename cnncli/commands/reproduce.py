@@ -16,7 +16,6 @@ from cnncli.commands.options import (
     json_option,
     overwrite_option,
     quiet_option,
-    set_option,
 )
 from cnncli.commands.studies import command_again
 from cnncli.commands.trained import check_run, train_into
@@ -33,7 +32,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("run", type=file_path)
-@set_option
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    shell_complete=offered.settings,
+    help="Say where the images are now, such as data.source.idx.path=DIR.",
+)
 @click.option(
     "--out",
     type=file_path,
@@ -170,7 +176,7 @@ def _metrics(found: Reproduction) -> str:
     if not found.metrics:
         return "the same"
     first, *others = found.metrics
-    more = f" and {len(others):,} more" if others else ""
+    more = f"; so differ {len(others):,} more" if others else ""
     return f"{_format(first)}{more}"
 
 

@@ -121,8 +121,8 @@ def sweep(
     \b
     Examples:
       cnncli sweep --grid training.batch_size=16,32,64 --grid training.epochs=5,10
-      cnncli sweep adam.yaml --random 20 --grid model.layers.0.Conv2D.filters=8,16 \\
-          --range training.optimizer.Adam.learning_rate=1e-4..1e-2
+      cnncli sweep --random 20 --grid model.layers.0.Conv2D.filters=8,16 \\
+          --range training.optimizer.RMSprop.learning_rate=1e-4..1e-2
     """
     from cnncli.studies.axes import parse_axes
     from cnncli.studies.candidates import Candidates, shifting_keys

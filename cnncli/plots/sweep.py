@@ -14,6 +14,7 @@ from matplotlib.ticker import (
 )
 
 from cnncli.config.spelling import short_names, spelled
+from cnncli.plots.fonts import drawable
 from cnncli.plots.palette import BLUE, INK, MUTED, label, labels
 from cnncli.plots.style import SMALL_SIZE, TEXT_SIZE, house_style, new_figure, png_bytes
 
@@ -69,7 +70,7 @@ def plot_sweep(
         bottom = _set_heights(panels[0, 0], [y for _, y in runs])
         heights = [bottom if y is None else y for _, y in runs]
         for axes, key in zip(panels.flat, keys, strict=False):
-            axes.set_title(label(names[key], 36), pad=_TITLE_PAD)
+            axes.set_title(drawable(label(names[key], 36)), pad=_TITLE_PAD)
             axes.grid(axis="y")
             places = _places(axes, [settings[key] for settings, _ in runs])
             _draw_runs(axes, places, heights, bottom, chosen)
@@ -112,18 +113,23 @@ def _set_heights(axes: Axes, figures: Sequence[float | None]) -> float:
     low, high = min(measured), max(measured)
     span = high - low or 0.1 * abs(high) or 1.0
     bottom = low - _BELOW * span
-    ticks = [tick for tick in MaxNLocator(6).tick_values(low, high) if tick >= low]
+    ticks = [
+        tick
+        for tick in MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(low, high)
+        if tick >= low
+    ]
     digits = max([len(f"{tick:.6g}".partition(".")[2]) for tick in ticks], default=0)
+    lowest = low
     if len(measured) < len(figures):
         ticks.append(bottom)
-        axes.set_ylim(bottom - _BELOW * span / 2)
+        lowest = bottom
 
     def spell(height: float, _: object) -> str:
         return "failed" if height == bottom else f"{height:.{digits}f}"
 
     axes.yaxis.set_major_locator(FixedLocator(ticks))
     axes.yaxis.set_major_formatter(FuncFormatter(spell))
-    axes.set_ylim(top=high + _BELOW * span / 2)
+    axes.set_ylim(lowest - _BELOW * span / 2, high + _BELOW * span / 2)
     return bottom
 
 
@@ -131,7 +137,7 @@ def _places(axes: Axes, values: Sequence[Any]) -> Sequence[float]:
     """Set up the horizontal axis; return where each value stands on it."""
     if not {type(value) for value in values} <= {int, float}:
         kinds = list(dict.fromkeys(map(spelled, values)))
-        names = labels(kinds, _LONGEST)
+        names = [drawable(name) for name in labels(kinds, _LONGEST)]
         turned = sum(map(len, names)) > _UPRIGHT
         axes.set_xticks(
             range(len(kinds)),
