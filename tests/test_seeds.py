@@ -290,7 +290,7 @@ def test_a_study_that_is_stopped_says_how_to_go_on(
     place = "runs/tiny-smoke-seeds"
     where = where.replace("tiny", "tiny-smoke")
     assert result.stderr == (
-        f"stopped{where}, 0 of 2 runs are finished; go on with: cnncli train tiny.yaml "
+        f"stopped{where}; runs finished: 0; go on with: cnncli train tiny.yaml "
         f"--seeds 2 --jobs 1 --smoke --out {place} --resume\n"
     )
 

@@ -129,8 +129,8 @@ def test_a_signal_stops_all_runs_so_that_they_can_go_on(
     assert process.returncode == 128 + number
     assert stdout == ""
     assert stderr == (
-        "stopped, 0 of 3 runs are finished; go on with: cnncli train tiny.yaml --seeds "
-        "3 --out study --resume\n"
+        "stopped; runs finished: 0; go on with: cnncli train tiny.yaml --seeds 3 "
+        "--out study --resume\n"
     )
     for seed in (5, 6):
         manifest = (study / f"seed-{seed}" / "manifest.json").read_text()

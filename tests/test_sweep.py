@@ -14,10 +14,13 @@ import pytest
 
 from cnncli.config.document import read_document
 from cnncli.config.overrides import override
+from cnncli.data.formats.idx_folder import IdxFolder
 from cnncli.errors import ConfigError
 from cnncli.experiment.load import check_experiment
 from cnncli.experiment.shipped import shipped_config
 from cnncli.studies.axes import Grid, Range
+from cnncli.studies.candidates import Candidates
+from cnncli.studies.search import every_setting
 from cnncli.studies.tpe import propose
 from cnncli.system.children import Command, Ending
 from tests.builders import CONFIG as DATA_CONFIG
@@ -25,6 +28,7 @@ from tests.builders import dataset
 from tests.test_readme import documented_keys
 
 if TYPE_CHECKING:
+    from cnncli.data.source import DataInfo
     from tests.conftest import Cli
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -503,6 +507,23 @@ def test_when_the_chosen_run_cannot_be_tested(
     assert result.stderr.partition("warning: images look odd\n")[2].startswith(said)
     assert f"go on with: {command}" in result.stderr
     assert "chosen   runs/tiny-sweep/002" in cli(*SWEEP, "-q", "--resume").stdout
+
+
+def test_a_data_set_is_described_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    described: list[object] = []
+    describe = IdxFolder.describe
+
+    def counting(self: IdxFolder) -> DataInfo:
+        described.append(self)
+        return describe(self)
+
+    monkeypatch.setattr(IdxFolder, "describe", counting)
+    axes = (Grid("training.epochs", (1, 2, 3)), Grid("seed", (1, 2)))
+    candidates = Candidates.of(None, [], axes)
+    candidates.base()
+    members = candidates.members(every_setting(axes), first=5)
+    assert [member.name for member in members] == [f"{n:03d}" for n in range(5, 11)]
+    assert len(described) == 1
 
 
 def test_the_place_of_a_setting_is_its_option() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,10 +94,10 @@ def reproduce(
         RunFolder(place, command_again(place)),
         experiment,
         recorded.measured,
-        *([] if quiet else [_noting(recorded)]),
         overwrite=overwrite,
         resume=resume,
         quiet=quiet,
+        noting=partial(_noting, recorded),
     )
     found = compare_runs(recorded, read_run(place))
     click.echo(
@@ -112,15 +113,20 @@ def _beside(run: Path) -> Path:
     return named.with_name(f"{named.name}-reproduced")
 
 
-def _noting(recorded: RecordedRun) -> Watcher:
-    """Return what says, before training, what is different from when a run was made."""
+def _noting(recorded: RecordedRun, progress: Watcher) -> Watcher:
+    """Return what notes, before training, what is different from when a run was made.
+
+    Args:
+        recorded: The run.
+        progress: Is told of it.
+    """
     from cnncli.studies.recorded import conditions
     from cnncli.training.watchers import Watcher
 
     class Noting(Watcher):
         def identified(self, identity: Mapping[str, Mapping[str, Any]]) -> None:
             for difference in conditions(recorded, identity):
-                say(f"note: {_format(difference)}; bits may differ")
+                progress.note(f"note: {_format(difference)}; bits may differ")
 
     return Noting()
 

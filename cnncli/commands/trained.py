@@ -13,6 +13,7 @@ from cnncli.system.columns import aligned
 from cnncli.system.terminal import say
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from cnncli.experiment.load import Experiment
@@ -55,11 +56,12 @@ def train_into(
     folder: RunFolder,
     experiment: Experiment,
     measured: Measured,
-    *watchers: Watcher,
+    *,
     overwrite: bool,
     resume: bool,
     profile: bool = False,
     quiet: bool,
+    noting: Callable[[Watcher], Watcher] | None = None,
 ) -> RunResult:
     """Train into a folder, or go on with the run there unless it is complete.
 
@@ -67,11 +69,11 @@ def train_into(
         folder: Where to.
         experiment: What to train.
         measured: Which images it is measured on in the end.
-        watchers: Are told how it goes, beside who is at the terminal.
         overwrite: Whether the run in the folder may be replaced.
         resume: Whether that run is to go on.
         profile: Whether to write a profile of a few steps.
         quiet: Whether to show warnings only.
+        noting: Makes another watcher, which notes what it finds to the one it is given.
 
     Raises:
         CnncliError: As for ``RunFolder.claimed``, ``load_resumable`` and ``run``.
@@ -91,7 +93,13 @@ def train_into(
                     say(f"{folder.path}: complete {position}; nothing to resume")
                 return result
         return _run(
-            folder, experiment, measured, state, watchers, profile=profile, quiet=quiet
+            folder,
+            experiment,
+            measured,
+            state,
+            profile=profile,
+            quiet=quiet,
+            noting=noting,
         )
 
 
@@ -100,10 +108,10 @@ def _run(
     experiment: Experiment,
     measured: Measured,
     state: State | None,
-    watchers: tuple[Watcher, ...],
     *,
     profile: bool,
     quiet: bool,
+    noting: Callable[[Watcher], Watcher] | None,
 ) -> RunResult:
     """Run an experiment with its progress on stderr."""
     from cnncli.backend.start import start
@@ -120,15 +128,18 @@ def _run(
     ):
         progress.status("starting TensorFlow")
         backend = start(experiment.config, lean=True)
+        watchers: list[Watcher] = [progress]
+        if noting is not None:
+            watchers.append(noting(progress))
         if profile or curves:
             from cnncli.training.tensorboard import ScalarCurves, StepProfile
 
             if curves:
                 add = state is not None
-                watchers += (ScalarCurves(folder / "tensorboard", add=add),)
+                watchers.append(ScalarCurves(folder / "tensorboard", add=add))
             if profile:
-                watchers += (StepProfile(folder / "profile"),)
-        watcher = Watchers(progress, *watchers)
+                watchers.append(StepProfile(folder / "profile"))
+        watcher = Watchers(*watchers)
         result = run(
             experiment, folder, backend, watcher, log, state, measured=measured
         )

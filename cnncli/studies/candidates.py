@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from operator import eq
 from typing import TYPE_CHECKING
 
@@ -11,17 +12,19 @@ from cnncli.config.document import read_document
 from cnncli.config.overrides import override
 from cnncli.data.plan import drawn_splits, plan_split
 from cnncli.errors import ConfigError
-from cnncli.experiment.load import check_experiment
+from cnncli.experiment.load import check_experiment, find_data
 from cnncli.experiment.measured import check_measured
 from cnncli.experiment.memory import check_memory
 from cnncli.experiment.shipped import shipped_config
 from cnncli.studies.members import Member
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from cnncli.config.document import Document
+    from cnncli.config.schema import Source
+    from cnncli.data.source import DataInfo
     from cnncli.experiment.load import Experiment
     from cnncli.studies.axes import Axis
     from cnncli.studies.search import Settings
@@ -35,11 +38,13 @@ class Candidates:
         document: The config in which they are set.
         path: Its file.
         axes: What varies.
+        find: Describes each data set once: thousands of pictures take a second.
     """
 
     document: Document
     path: Path
     axes: tuple[Axis, ...]
+    find: Callable[[Source], DataInfo] = field(default_factory=lambda: cache(find_data))
 
     @classmethod
     def of(
@@ -66,7 +71,7 @@ class Candidates:
             ConfigError: Anything is wrong with the config; it lists every problem.
             DataError: The data set's files are missing or have wrong headers.
         """
-        return check_experiment(self.document, self.path)
+        return check_experiment(self.document, self.path, self.find)
 
     def members(self, settings: Iterable[Settings], first: int = 1) -> list[Member]:
         """Make a run of each settings.
@@ -96,10 +101,14 @@ class Candidates:
 
     def _experiment(self, settings: Settings) -> Experiment:
         document = self.document
-        for axis in self.axes:
-            setting = f"{axis.key}={in_flow_style(settings[axis.key])}"
-            document = override(document, [setting], axis.option)
-        experiment = check_experiment(document, self.path)
+        for option in ("--grid", "--range"):
+            typed = [
+                f"{axis.key}={in_flow_style(settings[axis.key])}"
+                for axis in self.axes
+                if axis.option == option
+            ]
+            document = override(document, typed, option)
+        experiment = check_experiment(document, self.path, self.find)
         _check_split(experiment)
         check_memory(experiment)
         return experiment

@@ -19,6 +19,7 @@ from cnncli.system.lock import LOCK, locked, unwritable
 STUDY_NAME = "study.json"
 RESULT_NAME = "result.json"
 SCHEMA = "cnncli.study/1"
+_LARGEST = 2**26  # bytes that a thousand runs never need
 _MEMBER = re.compile(r"seed-[0-9]{1,10}|[0-9]{3,4}")
 
 
@@ -119,13 +120,21 @@ class StudyFolder:
                 f"{self / STUDY_NAME}: damaged; start the study anew with --overwrite"
             ) from error
 
+    def count_finished(self) -> int:
+        """Return how many members are trained."""
+        return sum(
+            self.member(path.name).manifest().get("status") == "finished"
+            for path in self.path.iterdir()
+            if _MEMBER.fullmatch(path.name)
+        )
+
     def chosen(self) -> str | None:
         """Return the member that was chosen, if the study is over."""
         chosen = self._noted().get("chosen")
         return chosen if isinstance(chosen, str) else None
 
     def _noted(self) -> dict[str, Any]:
-        noted = read_json(self / STUDY_NAME)
+        noted = read_json(self / STUDY_NAME, _LARGEST)
         is_ours = isinstance(noted, dict) and noted.get("schema") == SCHEMA
         return noted if is_ours else {}
 

@@ -85,8 +85,8 @@ def train_members(
         where = "" if number else f" in {study.member(missing[0].name).path}"
         raise StoppedError(
             number or signal.SIGTERM,
-            f"stopped{where}, {len(outcomes)} of {len(members)} runs are finished; go "
-            f"on with: {study.command}",
+            f"stopped{where}; runs finished: {study.count_finished()}; go on with: "
+            f"{study.command}",
         )
     return [outcomes[member.name] for member in members]
 
