@@ -26,9 +26,11 @@ from cnncli.commands.inspect import inspect
 from cnncli.commands.plot_model import plot_model
 from cnncli.commands.predict import predict
 from cnncli.commands.report import report
+from cnncli.commands.reproduce import reproduce
 from cnncli.commands.schema import schema
 from cnncli.commands.started import OWN_PROCESS
 from cnncli.commands.summary import summary
+from cnncli.commands.sweep import sweep
 from cnncli.commands.train import train
 from cnncli.errors import CnncliError, OutputError, TrainingError
 from cnncli.system.terminal import discard, prepare, say
@@ -103,6 +105,8 @@ for command in (
     plot_model,
     feature_maps,
     inspect,
+    reproduce,
+    sweep,
     adopt,
     convolve,
     init,

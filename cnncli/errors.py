@@ -109,6 +109,25 @@ class DiedError(TrainingError):
         return [*heading, *said[-_LAST_LINES:], *super().lines()]
 
 
+class MemberError(CnncliError):
+    """A run of a study ended with an error that isn't the run's own.
+
+    Args:
+        exit_code: That of its process.
+        said: What it wrote to stderr.
+        message: Which run it is, and how to go on.
+    """
+
+    def __init__(self, exit_code: int, said: str, message: str) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+        self._said = said.splitlines()
+
+    def lines(self) -> list[str]:
+        """Return what the run said, and then which it was."""
+        return [*map(printable, self._said), *super().lines()]
+
+
 class GateError(CnncliError):
     """A gate such as ``--fail-under`` is not met."""
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import signal
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, settings
 
 from cnncli.cli import cli as group
+from cnncli.system.children import Command, Ending
 from tests.tiny import CONFIG, train_tiny, without_pictures
 
 
@@ -101,3 +103,38 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
         return result
 
     return run
+
+
+@pytest.fixture
+def signals_as_in_a_terminal() -> Iterator[None]:
+    """Let no signal be ignored because these tests were started with ``&``."""
+    usual: dict[signal.Signals, Any] = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    before = {number: signal.signal(number, usual[number]) for number in usual}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Run what studies would run in processes of their own here, one after another.
+
+    Returns the arguments of each, as they come.
+    """
+    ran: list[list[str]] = []
+
+    def run_here(commands: Iterable[Command], at_once: int) -> int:
+        for command in commands:
+            ran.append(list(command.arguments))
+            command.starts()
+            result = CliRunner().invoke(group, ran[-1], prog_name="cnncli")
+            command.ends(Ending(result.exit_code, result.stderr))
+        return 0
+
+    for module in ("training", "sweep"):
+        monkeypatch.setattr(f"cnncli.studies.{module}.run_each", run_here)
+    return ran

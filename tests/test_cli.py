@@ -73,8 +73,10 @@ def test_commands(cli: Cli) -> None:
         "plot-model",
         "predict",
         "report",
+        "reproduce",
         "schema",
         "summary",
+        "sweep",
         "train",
     ]
     listed = cli("--help").stdout.split("Commands:\n")[1]

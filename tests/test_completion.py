@@ -77,6 +77,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ),
         (["train", "--set", "training.ep"], ["training.epochs="]),
         (["train", "--set", "training.epochs="], []),
+        (["sweep", "--grid", "training.ep"], ["training.epochs="]),
+        (["sweep", "--range", "training.ba"], ["training.batch_size="]),
+        (["reproduce", "runs/x", "--set", "se"], ["seed="]),
+        (["train", "--mea"], ["--measure"]),
         (["train", "--set", "training.epochs.x"], []),
         (
             ["train", "--set", "training.optimizer="],

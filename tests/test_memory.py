@@ -12,6 +12,7 @@ import pytest
 
 from cnncli.experiment import memory
 from cnncli.experiment.load import load_experiment
+from cnncli.studies import jobs
 from tests.builders import CONFIG, dataset
 
 if TYPE_CHECKING:
@@ -165,3 +166,20 @@ def test_a_limit_of_the_process_counts(tmp_path: Path) -> None:
         r"free; make layer 4 'dense' smaller, which has 282,330,000 parameters\n",
         result.stderr,
     )
+
+
+@pytest.mark.parametrize(
+    ("threads", "free", "expected"),
+    [(2, None, 2), (8, 6.1, 2), (2, 5.9, 1), (1, 100, 1)],
+)
+def test_two_runs_at_a_time_where_there_is_room(
+    threads: int, free: float | None, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiments = [
+        load_experiment(None, [f"training.batch_size={size}"]) for size in (32, 1024)
+    ]
+    largest = max(memory.need_to_train(each).total for each in experiments)
+    room = None if free is None else int(free * largest)
+    monkeypatch.setattr(jobs, "available_threads", lambda: threads)
+    monkeypatch.setattr(jobs, "free_memory", lambda: room)
+    assert jobs.fitting_jobs(experiments) == expected

@@ -425,7 +425,7 @@ def test_without_mlflow_it_is_refused_before_training(
     def find_spec(name: str) -> Any:
         return None if name == "mlflow" else importlib.util.find_spec(name)
 
-    monkeypatch.setattr("cnncli.commands.train.find_spec", find_spec)
+    monkeypatch.setattr("cnncli.commands.trained.find_spec", find_spec)
     result = train(exit_code=2)
     assert result.stderr.splitlines()[-1] == (
         "Error: training.mlflow needs MLflow: pip install 'cnncli[mlflow]'"

@@ -273,14 +273,14 @@ def measured(
 
 
 def page_of(evaluation: Evaluation, images: Images, **trained: Any) -> str:
-    from cnncli.report.known import Measured, Trained
+    from cnncli.report.known import Measurement, Trained
     from cnncli.report.report import report_page
 
-    return report_page(Trained("run", **trained), Measured(evaluation, images))
+    return report_page(Trained("run", **trained), Measurement(evaluation, images))
 
 
 def test_names_are_text_and_nothing_else() -> None:
-    from cnncli.report.known import Measured, Trained
+    from cnncli.report.known import Measurement, Trained
     from cnncli.report.report import report_page
 
     probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]], np.float32)
@@ -296,7 +296,7 @@ def test_names_are_text_and_nothing_else() -> None:
         manifest=manifest,
         notes=[HOSTILE],
     )
-    text = report_page(trained, Measured(evaluation, images, HOSTILE))
+    text = report_page(trained, Measurement(evaluation, images, HOSTILE))
     page = Page(text)
     assert "onerror=alert(1)" in page.text
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f\u202e]", text)

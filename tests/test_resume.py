@@ -9,7 +9,7 @@ import os
 import resource
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -31,20 +31,6 @@ FULL = OSError(errno.ENOSPC, "No space left on device")
 
 
 pytestmark = pytest.mark.usefixtures("undrawn", "signals_as_in_a_terminal")
-
-
-@pytest.fixture
-def signals_as_in_a_terminal() -> Iterator[None]:
-    """Let no signal be ignored because these tests were started with ``&``."""
-    usual: dict[signal.Signals, Any] = {
-        signal.SIGINT: signal.default_int_handler,
-        signal.SIGTERM: signal.SIG_DFL,
-        signal.SIGHUP: signal.SIG_DFL,
-    }
-    before = {number: signal.signal(number, usual[number]) for number in usual}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -107,6 +93,13 @@ def test_signal_finishes_the_step_and_the_run_goes_on_exactly(
     result = cli("train", config, "--resume")
     assert result.stderr.startswith("going on in epoch 2, after step 3\nepoch 2/2  ")
     assert same_files(Path("runs/tiny"), finished)
+
+
+@pytest.mark.usefixtures("one_step_a_report")
+def test_what_a_stopped_run_is_measured_on_stays(config: str, cli: Cli) -> None:
+    with at_call(3, send(signal.SIGINT)):
+        cli("train", config, "-q", "--measure", "validation", exit_code=130)
+    assert "validation  accuracy " in cli("train", config, "-q", "--resume").stdout
 
 
 def test_signal_that_is_ignored_stays_ignored(config: str, cli: Cli) -> None:
@@ -383,7 +376,7 @@ def test_second_run_in_a_folder_is_refused(
     options: list[str], run: Path, config: str, cli: Cli
 ) -> None:
     with (
-        mock.patch("cnncli.runs.folder._SECONDS_TO_DIE", 0.0),
+        mock.patch("cnncli.system.lock._SECONDS_TO_DIE", 0.0),
         (run / ".lock").open("r+") as lock,
     ):
         fcntl.flock(lock, fcntl.LOCK_EX)

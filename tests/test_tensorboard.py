@@ -109,7 +109,7 @@ def test_without_tensorboard_it_is_refused_before_training(
     def find_spec(name: str) -> Any:
         return None if name == "tensorboard" else importlib.util.find_spec(name)
 
-    monkeypatch.setattr("cnncli.commands.train.find_spec", find_spec)
+    monkeypatch.setattr("cnncli.commands.trained.find_spec", find_spec)
     result = cli("train", *options, exit_code=2)
     assert result.stderr.splitlines()[-1] == (
         f"Error: {wanted_by} needs TensorBoard: pip install tensorboard"

@@ -413,3 +413,35 @@ def test_every_image_counts_once_whatever_the_batches(
         assert correct == pytest.approx(round(correct), abs=1e-5)
         assert row["loss"] > 0
     assert printed["evaluation"]["loss"] > 0
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_run_can_be_measured_on_validation_images(
+    finished: Path, config: str, cli: Cli
+) -> None:
+    result = cli("train", config, "-q", "--measure", "validation")
+    metrics = json.loads(Path("runs/tiny/metrics.json").read_text())
+    assert (metrics["split"], metrics["images"]) == ("validation", 100)
+    assert result.stdout.splitlines()[1].startswith("validation  accuracy ")
+    with Path("runs/tiny/history.csv").open() as file:
+        *_, last = csv.DictReader(file)
+    assert metrics["accuracy"] == pytest.approx(float(last["val_accuracy"]))
+    complete = cli("train", config, "--resume")
+    assert complete.stderr == "runs/tiny: complete after epoch 2; nothing to resume\n"
+    assert json.loads(Path("runs/tiny/metrics.json").read_text()) == metrics
+    cli("train", config, "-q", "--resume", "--measure", "test")
+    for name in ("model.h5", "metrics.json", "predictions.csv", "history.csv"):
+        assert Path("runs/tiny", name).read_bytes() == (finished / name).read_bytes()
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_a_run_without_validation_images_cannot_be_measured_on_them(
+    config: str, cli: Cli, options: list[str]
+) -> None:
+    none = "--set=data.split.validation=0"
+    result = cli("train", config, none, "--measure=validation", *options, exit_code=2)
+    assert result.stderr == (
+        "data.split.validation: is 0, so there are no images to measure the run on; "
+        "give it some\n"
+    )
+    assert not Path("runs").exists()

@@ -148,7 +148,7 @@ def heard(terminal: int, last: bytes) -> bytes:
 def test_ctrl_c_while_the_process_is_made() -> None:
     line = (
         "from cnncli.system import watch; "
-        "watch._die_with = lambda parent: os.kill(os.getpid(), signal.SIGINT)"
+        "watch.die_with = lambda parent: os.kill(os.getpid(), signal.SIGINT)"
     )
     text = PROGRAM.format(block="pass", after="pass")
     text = text.replace("cli.main()", f"{line}\ncli.main()")
@@ -191,19 +191,6 @@ with stop_request() as request:
 """
 ANSWERS = WAIT.format(prelude="", answer="time.sleep(0.5); sys.exit(request.signal)")
 STAYS = WAIT.format(prelude="", answer="click.echo('first'); time.sleep(60)")
-
-
-@pytest.fixture
-def signals_as_in_a_terminal() -> Any:
-    usual = {
-        signal.SIGINT: signal.default_int_handler,
-        signal.SIGTERM: signal.SIG_DFL,
-        signal.SIGHUP: signal.SIG_DFL,
-    }
-    before = {number: signal.signal(number, usual[number]) for number in usual}  # type: ignore[arg-type]
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 def started(*command: str, **options: Any) -> subprocess.Popen[str]:

@@ -24,7 +24,7 @@ from cnncli.system.columns import aligned
 if TYPE_CHECKING:
     from cnncli.data.dataset import SplitName
     from cnncli.evaluation.evaluate import Evaluation
-    from cnncli.report.known import Measured, Trained
+    from cnncli.report.known import Measurement, Trained
 
 
 _HISTORY_DIFFERS = """\
@@ -92,15 +92,19 @@ def evaluate(
     if data is not None and split != "test":
         raise click.UsageError("--data has its own test images; leave out --split")
     if is_exported(model):
-        measured, trained, file = (*_evaluate_exported(model, data), model)
+        measurement, trained, file = (*_evaluate_exported(model, data), model)
     else:
-        measured, trained, file = _evaluate_model(model, split, data)
-    result = measured.evaluation
+        measurement, trained, file = _evaluate_model(model, split, data)
+    result = measurement.evaluation
     folder = out or file.parent / f"evaluation-{result.split}"
     text = json.dumps(result.to_dict(), indent=2) if as_json else None
     try:
         _write(
-            measured, trained, folder, probabilities=probabilities, overwrite=overwrite
+            measurement,
+            trained,
+            folder,
+            probabilities=probabilities,
+            overwrite=overwrite,
         )
     except OutputError:
         # What was computed is shown even where it can't be kept.
@@ -115,7 +119,7 @@ def evaluate(
 
 def _evaluate_model(
     model: Path, split: SplitName, data: Path | None
-) -> tuple[Measured, Trained, Path]:
+) -> tuple[Measurement, Trained, Path]:
     """Evaluate a model in Keras; return what its run says and its file's path too."""
     from cnncli.architecture.batches import PREDICTION_BATCH
     from cnncli.commands.progress import open_progress
@@ -131,16 +135,18 @@ def _evaluate_model(
     with backend_started(saved.config) as backend:
         network = backend.load(saved)
         where = "" if data is None else str(data)
-        measured = measure(network, images, saved.class_names, split=name, place=where)
-    return measured, trained_to(saved), saved.path
+        measurement = measure(
+            network, images, saved.class_names, split=name, place=where
+        )
+    return measurement, trained_to(saved), saved.path
 
 
-def _evaluate_exported(model: Path, data: Path | None) -> tuple[Measured, Trained]:
+def _evaluate_exported(model: Path, data: Path | None) -> tuple[Measurement, Trained]:
     """Evaluate an exported file in its own run time."""
     from cnncli.evaluation.evaluate import evaluate as evaluate_network
     from cnncli.evaluation.images import load_images_at
     from cnncli.export.reading import open_exported
-    from cnncli.report.known import Measured, Trained
+    from cnncli.report.known import Measurement, Trained
 
     if data is None:
         raise click.UsageError(
@@ -152,7 +158,7 @@ def _evaluate_exported(model: Path, data: Path | None) -> tuple[Measured, Traine
         classes = network.description.class_names
         images = load_images_at(data, "test", network.description)
         result = evaluate_network(network, images, classes, split="data")
-    return Measured(result, images, str(data)), Trained(model.name)
+    return Measurement(result, images, str(data)), Trained(model.name)
 
 
 def format_evaluation(result: Evaluation, folder: Path | None) -> str:
@@ -215,7 +221,7 @@ def _confusion_table(result: Evaluation) -> str:
 
 
 def _write(
-    measured: Measured,
+    measurement: Measurement,
     trained: Trained,
     folder: Path,
     *,
@@ -229,12 +235,12 @@ def _write(
     from cnncli.system.files import write_new_files
 
     contents = evaluation_files(
-        measured.evaluation, QuietProgress(), all_probabilities=probabilities
+        measurement.evaluation, QuietProgress(), all_probabilities=probabilities
     )
     write_new_files(
         {folder / name: content for name, content in contents.items()},
         overwrite=overwrite,
     )
     report = folder / REPORT_NAME
-    page = report_page(trained, measured)
+    page = report_page(trained, measurement)
     write_new_files({report: page}, overwrite=overwrite or may_replace(report))

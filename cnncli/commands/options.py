@@ -118,6 +118,17 @@ class AnyPath(click.Path):
         return super().convert(value, *where)
 
 
+def check_exclusive(**options: object) -> None:
+    """Refuse options that exclude each other.
+
+    Args:
+        options: The value of each by its name; one that isn't given is false or None.
+    """
+    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value]
+    if len(given) > 1:
+        raise click.UsageError(f"{given[0]} and {given[1]} exclude each other")
+
+
 file_path = AnyPath()
 picture_path = FilePath(".png", ".svg", ".pdf")
 arrays_path = FilePath(".npz")
@@ -140,6 +151,12 @@ data_option = click.option(
 )
 overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Replace what is there already."
+)
+jobs_option = click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="How many runs at a time.  [default: 2 if cores and memory allow it, else 1]",
 )
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object instead of text."

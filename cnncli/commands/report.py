@@ -15,7 +15,7 @@ from cnncli.system.terminal import say
 
 if TYPE_CHECKING:
     from cnncli.data.dataset import SplitName
-    from cnncli.report.known import Measured, Trained
+    from cnncli.report.known import Measurement, Trained
     from cnncli.runs.folder import RunFolder
 
 
@@ -59,7 +59,7 @@ def report(run: Path, out: Path | None, overwrite: bool) -> None:
     say(f"written: {place}; {len(page.encode()):,} bytes")
 
 
-def _finished(run: Path, folder: RunFolder) -> tuple[Trained, Measured]:
+def _finished(run: Path, folder: RunFolder) -> tuple[Trained, Measurement]:
     """Evaluate the network of a run on the images that the run was measured on."""
     from cnncli.architecture.batches import PREDICTION_BATCH
     from cnncli.commands.progress import open_progress

@@ -25,7 +25,9 @@ from cnncli.config.scalars import describe
 from cnncli.errors import ConfigError
 
 
-def override(document: Document, settings: Iterable[str]) -> Document:
+def override(
+    document: Document, settings: Iterable[str], option: str = "--set"
+) -> Document:
     """Return a config with some values replaced.
 
     Args:
@@ -33,6 +35,7 @@ def override(document: Document, settings: Iterable[str]) -> Document:
         settings: Each ``key.path=value``, split at the first ``=``. A step into a list
             is the position, from 0: ``model.layers.0.Conv2D.filters=8``. The value is
             a scalar or YAML in flow style. Of two for one path the later counts.
+        option: How they are given.
 
     Returns:
         The changed config, in which the place of a new value is the option itself.
@@ -42,10 +45,11 @@ def override(document: Document, settings: Iterable[str]) -> Document:
             such settings are named.
     """
     wrong: list[str] = []
-    for number, setting in enumerate(settings, start=1):
-        option = Place(number, 1, 1, f"--set {shortened(setting)}")
+    before = max(place.option for place in document.places.values())
+    for number, setting in enumerate(settings, start=before + 1):
+        place = Place(number, 1, 1, f"{option} {shortened(setting)}")
         try:
-            document = _override(document, setting, option)
+            document = _override(document, setting, place)
         except ConfigError as error:
             wrong += error.problems
     if wrong:

@@ -135,6 +135,21 @@ def plan_split(config: Data, data: DataInfo) -> SplitPlan:
     )
 
 
+def drawn_splits(split: Split) -> tuple[str, ...]:
+    """Return the splits whose images the config's seed decides.
+
+    Args:
+        split: As in a resolved config.
+    """
+    if split.seed is not None:
+        return ()
+    tests = split.test is not None
+    trains = tests or split.method != "head"
+    validates = tests if split.validation_from == "test" else trains
+    drawn = {"train": trains, "validation": validates, "test": tests}
+    return tuple(name for name in drawn if drawn[name])
+
+
 def _given(size: Size | None, default: Size) -> Size:
     return default if size is None else size
 

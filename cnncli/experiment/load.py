@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -69,12 +69,15 @@ def load_experiment(path: Path | None, overrides: Sequence[str] = ()) -> Experim
     return check_experiment(override(read_document(path), overrides), path)
 
 
-def check_experiment(document: Document, path: Path) -> Experiment:
+def check_experiment(
+    document: Document, path: Path, find: Callable[[Source], DataInfo] | None = None
+) -> Experiment:
     """Check everything about a config.
 
     Args:
         document: The config as read.
         path: Its file, which names a run that has no name.
+        find: What describes data sets, if it isn't ``find_data``.
 
     Raises:
         ConfigError: Anything is wrong with the config; it lists every problem.
@@ -91,7 +94,7 @@ def check_experiment(document: Document, path: Path) -> Experiment:
         problems += _clipping_problems(parts.training)
     if parts.source:
         try:
-            data = _find_data(parts.source)
+            data = (find or find_data)(parts.source)
         except DataError:
             if not problems:
                 raise
@@ -107,7 +110,7 @@ def check_experiment(document: Document, path: Path) -> Experiment:
     return Experiment(_resolved(config, path, data), data, rows)
 
 
-def _find_data(source: Source) -> DataInfo:
+def find_data(source: Source) -> DataInfo:
     """Describe a config's data set.
 
     Raises:

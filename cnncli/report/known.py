@@ -46,7 +46,7 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurement:
     """What a network made of images.
 
     Attributes:

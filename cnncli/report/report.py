@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from cnncli.evaluation.evaluate import Evaluation
     from cnncli.report.blocks import Block
-    from cnncli.report.known import Measured, Trained
+    from cnncli.report.known import Measurement, Trained
 
 _MOST_LIKELY = 10
 _MOST_MISTAKES = 24
@@ -40,27 +40,31 @@ _SPLITS = {"train": "training ", "validation": "validation ", "test": "test "}
 View = dict[str, object]
 
 
-def report_page(trained: Trained, measured: Measured | None) -> str:
+def report_page(trained: Trained, measurement: Measurement | None) -> str:
     """Return the page of a report; of what isn't known it has no part.
 
     Args:
         trained: How the network was trained.
-        measured: What it made of images; None of a run that has no network.
+        measurement: What it made of images; None of a run that has no network.
     """
     manifest, shape = trained.manifest, trained.image_shape
     drawn = blocks(trained.layers, shape) if shape else []
     view: View = {
         "title": f"{trained.name}: report",
         "trained": trained,
-        "measured": measured,
+        "measurement": measurement,
         "status": _STATUS.get(str(manifest.get("status")), ""),
-        "tiles": list(_tiles(trained, measured, drawn)),
+        "tiles": list(_tiles(trained, measurement, drawn)),
         "warnings": [*trained.notes, *_texts(manifest.get("warnings"))],
         "curves": draw_curves(trained.history, trained.kept_epoch),
         "blocks": drawn,
         "facts": list(_facts(trained)),
         "config": trained.config.splitlines(),
-        **(_result(trained, measured) if measured else {"result": None, "maps": []}),
+        **(
+            _result(trained, measurement)
+            if measurement
+            else {"result": None, "maps": []}
+        ),
     }
     return render("report.html.jinja", {**view, "parts": list(_parts(view))})
 
@@ -71,11 +75,11 @@ def _texts(value: Any) -> list[str]:
 
 
 def _tiles(
-    trained: Trained, measured: Measured | None, drawn: Sequence[Block]
+    trained: Trained, measurement: Measurement | None, drawn: Sequence[Block]
 ) -> Iterator[tuple[str, str]]:
     """Yield the figures that a page begins with."""
-    if measured:
-        evaluation = measured.evaluation
+    if measurement:
+        evaluation = measurement.evaluation
         yield "correct", f"{evaluation.correct:,}"
         yield "incorrect", f"{evaluation.incorrect:,}"
         for name, value in evaluation.measures.items():
@@ -99,9 +103,9 @@ def _facts(trained: Trained) -> Iterator[tuple[str, str]]:
         yield "seconds an epoch", f"{least:.1f} to {most:.1f}"
 
 
-def _result(trained: Trained, measured: Measured) -> View:
+def _result(trained: Trained, measurement: Measurement) -> View:
     """Return what a page shows of an evaluation."""
-    evaluation, images = measured.evaluation, measured.images
+    evaluation, images = measurement.evaluation, measurement.images
     room = Room()
     thumbnails = Thumbnails(images, evaluation, room)
     is_right = evaluation.predicted == evaluation.true
@@ -113,9 +117,9 @@ def _result(trained: Trained, measured: Measured) -> View:
         "calibration": calibrate(evaluation.probability, is_right),
         "suspects": _suspects(evaluation, thumbnails, worst),
         "of_a_pair": _SUSPECTS_OF_A_PAIR,
-        "subject": thumbnails.of([0] if measured.activations else []),
+        "subject": thumbnails.of([0] if measurement.activations else []),
         "likeliest": _likeliest(evaluation),
-        "maps": layer_maps(trained.layers, measured.activations, room),
+        "maps": layer_maps(trained.layers, measurement.activations, room),
         "matrix": confusion_matrix(evaluation, thumbnails),
     }
 

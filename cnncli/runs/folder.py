@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnncli.errors import ModelFileError, OutputError
 from cnncli.modelfile.place import (
@@ -24,11 +21,13 @@ from cnncli.modelfile.place import (
     resume_command,
 )
 from cnncli.system.files import is_temporary, read_json, sweep, write_file
+from cnncli.system.lock import LOCK, locked, unwritable
+
+if TYPE_CHECKING:
+    from cnncli.experiment.measured import Measured
 
 LOG = "tensorflow.log"
-LOCK = ".lock"
 SCHEMA = "cnncli.run/1"
-_SECONDS_TO_DIE = 1.0
 FILES = (
     CONFIG_NAME,
     MANIFEST_NAME,
@@ -50,10 +49,13 @@ class RunFolder:
 
     Args:
         path: Where it is, or will be.
+        command: What goes on with its run, to be typed in a shell, if it isn't
+            ``cnncli train``.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, command: str = "") -> None:
         self.path = path
+        self._command = command
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
@@ -61,7 +63,7 @@ class RunFolder:
     @property
     def resume_command(self) -> str:
         """The command that goes on with the run, to be typed in a shell."""
-        return resume_command(self.path)
+        return self._command or resume_command(self.path)
 
     @contextmanager
     def claimed(
@@ -81,7 +83,7 @@ class RunFolder:
         self._check_kind()
         if resume:
             self._check_run()
-        with self._locked():
+        with locked(self.path):
             self.check(overwrite=overwrite, resume=resume)
             sweep(self.path, FILES)
             yield
@@ -130,15 +132,16 @@ class RunFolder:
         try:
             (self / STATE_NAME).unlink(missing_ok=True)
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise unwritable(self.path, error) from error
         self._note({"status": "running", "started": _now(), **manifest})
         write_file(self / CONFIG_NAME, config)
 
-    def go_on(self, config: str) -> None:
+    def go_on(self, config: str, measured: Measured) -> None:
         """Note that the run in the folder goes on, perhaps for more epochs.
 
         Args:
             config: The resolved config, as YAML.
+            measured: Which images it is measured on in the end.
 
         Raises:
             OutputError: The folder can't be written.
@@ -146,7 +149,8 @@ class RunFolder:
         manifest = self.manifest()
         for key in ("ended", "files", "reason"):
             manifest.pop(key, None)
-        self._note({**manifest, "status": "running", "resumed": _now()})
+        changed = {"status": "running", "resumed": _now(), "measured": measured}
+        self._note({**manifest, **changed})
         write_file(self / CONFIG_NAME, config)
 
     def finish(self, status: str, **more: Any) -> None:
@@ -168,6 +172,12 @@ class RunFolder:
             OutputError: The folder can't be written.
         """
         self._note({**self.manifest(), **more})
+
+    @property
+    def measured(self) -> Measured:
+        """Which images the run in the folder is measured on in the end."""
+        is_validated = self.manifest().get("measured") == "validation"
+        return "validation" if is_validated else "test"
 
     def manifest(self) -> dict[str, Any]:
         """Return the manifest; an empty one if there is none that can be read."""
@@ -207,66 +217,6 @@ class RunFolder:
                 f"{self.path}: nothing to resume: there is no run; start it without "
                 "--resume"
             )
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Hold the folder's lock, which a killed process gives back as well."""
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
-            lock = os.open(self / LOCK, flags, 0o644)
-        except OSError as error:
-            raise self._unwritable(error) from error
-        try:
-            self._take(lock)
-            yield
-        finally:
-            os.close(lock)
-
-    def _take(self, lock: int) -> None:
-        try:
-            _lock_soon(lock)
-        except BlockingIOError as error:
-            holder = os.read(lock, 20).decode("ascii", "replace").strip() or "another"
-            raise OutputError(
-                f"{self.path}: in use by process {holder}, which trains into it; wait "
-                "for it, or choose another place with --out"
-            ) from error
-        except OSError as error:
-            raise OutputError(
-                f"{self.path}: can't lock the folder: {error.strerror}; choose a place "
-                "with --out whose file system has locks"
-            ) from error
-        try:
-            os.ftruncate(lock, 0)
-            os.write(lock, f"{os.getpid()}\n".encode())
-        except OSError as error:
-            raise self._unwritable(error) from error
-
-    def _unwritable(self, error: OSError) -> OutputError:
-        return OutputError(
-            f"{self.path}: can't write there: {error.strerror}; choose another place "
-            "with --out"
-        )
-
-
-def _lock_soon(lock: int) -> None:
-    """Lock a file; wait a little, for a process that is being killed still has it.
-
-    Raises:
-        BlockingIOError: Another process keeps it.
-        OSError: The file system has no locks.
-    """
-    deadline = time.monotonic() + _SECONDS_TO_DIE
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
-        else:
-            return
 
 
 def _now() -> str:

@@ -11,7 +11,7 @@ from cnncli.evaluation.evaluate import evaluate
 from cnncli.experiment.load import load_experiment
 from cnncli.explain.activations import layer_activations
 from cnncli.modelfile.place import CONFIG_NAME, HISTORY_NAME, MODEL_NAME, STATE_NAME
-from cnncli.report.known import Measured, Trained
+from cnncli.report.known import Measurement, Trained
 from cnncli.runs.folder import RunFolder
 from cnncli.runs.history import read_history
 from cnncli.runs.state import read_state
@@ -34,7 +34,7 @@ def measure(
     *,
     split: str,
     place: str = "",
-) -> Measured:
+) -> Measurement:
     """Evaluate a network, and look at what its layers make of the first image.
 
     Args:
@@ -49,7 +49,7 @@ def measure(
     """
     evaluation = evaluate(network, images, class_names, split=split)
     activations = layer_activations(network, images.pixels[:1])
-    return Measured(evaluation, images, place, activations)
+    return Measurement(evaluation, images, place, activations)
 
 
 def trained_to(saved: ModelFile) -> Trained:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from cnncli.config import Config
     from cnncli.evaluation.evaluate import Evaluation
     from cnncli.experiment.load import Experiment
-    from cnncli.report.known import Measured
+    from cnncli.report.known import Measurement
     from cnncli.runs.folder import RunFolder
     from cnncli.training.progress import TrainingProgress
     from cnncli.training.watchers import Watcher
@@ -47,7 +47,7 @@ class RunResult:
         stopped_early: Whether early stopping ended it.
         seconds: How long it took.
         history: One row an epoch; see ``TrainingProgress``.
-        evaluation: That of the test images, as ``metrics.json`` says it.
+        evaluation: That of the images it was measured on, as ``metrics.json`` says it.
         warnings: What was warned of on the way.
     """
 
@@ -116,7 +116,7 @@ def write_results(
         network: Trained.
         data: The manifest's account of the images.
         history: One row an epoch.
-        evaluation: Of the test images.
+        evaluation: Of the images that the network was measured on.
         watcher: Is told what the pictures lack.
 
     Raises:
@@ -146,7 +146,7 @@ def write_report(
     folder: RunFolder,
     history: list[dict[str, float]],
     manifest: Mapping[str, Any],
-    measured: Measured,
+    measurement: Measurement,
 ) -> None:
     """Write the report of a run that is about to be finished.
 
@@ -155,7 +155,7 @@ def write_report(
         folder: The run's.
         history: One row an epoch.
         manifest: What its manifest will say beside what it says.
-        measured: What the network made of images.
+        measurement: What the network made of images.
 
     Raises:
         OutputError: The file can't be written.
@@ -172,7 +172,7 @@ def write_report(
         manifest["kept_epoch"],
         {**folder.manifest(), **manifest},
     )
-    write_file(folder / REPORT_NAME, report_page(trained, measured))
+    write_file(folder / REPORT_NAME, report_page(trained, measurement))
 
 
 def evaluation_files(

@@ -13,6 +13,7 @@ from cnncli.config.flat import flattened
 from cnncli.config.schema import CosineDecay
 from cnncli.errors import ConfigError
 from cnncli.modelfile.place import METRICS_NAME, MODEL_NAME, STATE_NAME
+from cnncli.runs.differences import differences
 from cnncli.runs.results import RunResult
 from cnncli.runs.state import State, read_state
 from cnncli.system.files import read_json
@@ -21,10 +22,23 @@ from cnncli.training.schedules import is_over
 if TYPE_CHECKING:
     from cnncli.config import Config
     from cnncli.data.dataset import Splits
+    from cnncli.experiment.measured import Measured
     from cnncli.runs.folder import RunFolder
 
 _EPOCHS = "training.epochs"
 _TRACKER = "training.mlflow"
+_RUNTIME = (
+    "cnncli",
+    "batch_parts",
+    "python",
+    "versions",
+    "threads",
+    "machine",
+    "processor",
+    "devices",
+    "onednn",
+)
+"""What a manifest says of the program and the machine."""
 
 
 def run_identity(
@@ -42,6 +56,24 @@ def run_identity(
         "config": config_values(config),
         "runtime": flattened({"cnncli": __version__, "batch_parts": parts, **runtime}),
         "images": {**splits.fingerprints, "split": splits.indices_digest},
+    }
+
+
+def recorded_identity(
+    config: Config, manifest: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Return the same of a run that is finished.
+
+    Args:
+        config: The run's.
+        manifest: The run's.
+    """
+    data = manifest["data"]
+    runtime = {key: manifest[key] for key in _RUNTIME if key in manifest}
+    return {
+        "config": config_values(config),
+        "runtime": flattened(runtime),
+        "images": {**data["fingerprints"], "split": data["split_digest"]},
     }
 
 
@@ -84,10 +116,8 @@ def check_same(
         ConfigError: There are differences; it lists all.
     """
     changed = [
-        f"{folder.path}: {key}: the run has {_shown(before, key)}, this is "
-        f"{_shown(now, key)}"
-        for key in dict.fromkeys([*before, *now])
-        if key not in before or key not in now or before[key] != now[key]
+        f"{folder.path}: {key}: the run has {had}, this is {has}"
+        for key, had, has in differences(before, now)
     ]
     if changed:
         raise ConfigError(
@@ -98,7 +128,7 @@ def check_same(
 
 
 def finished_result(
-    folder: RunFolder, state: State, config: Config
+    folder: RunFolder, state: State, config: Config, measured: Measured
 ) -> RunResult | None:
     """Return the result of a run that is complete.
 
@@ -106,9 +136,11 @@ def finished_result(
         folder: The run's.
         state: Its state.
         config: As it is to be trained now.
+        measured: Which images it is to be measured on.
 
     Returns:
-        Nothing if there is more to train, or if a file of the run is missing.
+        Nothing if there is more to train or to measure, or if a file of the run is
+        missing.
     """
     manifest = folder.manifest()
     progress = state.progress
@@ -120,7 +152,7 @@ def finished_result(
     if not is_complete:
         return None
     evaluation = read_json(folder / METRICS_NAME)
-    if evaluation is None:
+    if evaluation is None or evaluation.get("split") != measured:
         return None
     return RunResult.of(
         folder,
@@ -146,7 +178,3 @@ def extension_warning(state: State, config: Config) -> str | None:
 def config_values(config: Config) -> dict[str, Any]:
     """Return a config's values, scalars of JSON, by their key paths."""
     return flattened(json.loads(config_to_json(config)))
-
-
-def _shown(values: Mapping[str, Any], key: str) -> str:
-    return json.dumps(values[key], ensure_ascii=False) if key in values else "none"

@@ -1,4 +1,4 @@
-"""A run: a config trained, measured on the test images and written to a run folder."""
+"""A run: a config trained, measured on unseen images and written to a run folder."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from cnncli.config import Config
     from cnncli.data.images import Images
     from cnncli.experiment.load import Experiment
-    from cnncli.report.known import Measured
+    from cnncli.experiment.measured import Measured
+    from cnncli.report.known import Measurement
     from cnncli.runs.folder import RunFolder
     from cnncli.runs.state import State
     from cnncli.training.watchers import Watcher
@@ -49,6 +50,8 @@ def run(
     watcher: Watcher,
     log: BinaryIO,
     state: State | None = None,
+    *,
+    measured: Measured = "test",
 ) -> RunResult:
     """Train, evaluate and write everything down.
 
@@ -59,6 +62,7 @@ def run(
         watcher: Is told how it goes, as MLflow is if the config asks for it.
         log: What libraries wrote to stderr; a copy goes to the run folder.
         state: Where to go on from; without one, the run begins.
+        measured: Which images the network is measured on in the end.
 
     Raises:
         ConfigError: The run in the folder can't go on here exactly.
@@ -72,7 +76,8 @@ def run(
     config, warnings = experiment.config, Warnings()
     watcher = Watchers(watcher, warnings)
     if state is None:
-        manifest, progress = first_manifest(config, backend.describe()), None
+        manifest = {**first_manifest(config, backend.describe()), "measured": measured}
+        progress = None
     else:
         manifest, progress = folder.manifest(), state.progress
     with mlflow_told(config, folder, manifest, watcher, progress) as mlflow:
@@ -80,8 +85,8 @@ def run(
         if state is None:
             folder.start(config_to_yaml(config), manifest)
         with ending_noted(folder, log):
-            trained, measured = _train_and_measure(
-                experiment, folder, backend, watcher, state
+            trained, measurement = _train_and_measure(
+                experiment, folder, backend, watcher, state, measured
             )
             watcher.status("writing the run folder")
             write_results(
@@ -91,7 +96,7 @@ def run(
                 trained.network,
                 trained.data,
                 trained.progress.history,
-                measured.evaluation,
+                measurement.evaluation,
                 watcher,
             )
             write_log(folder, log)
@@ -101,7 +106,7 @@ def run(
                 trained.progress,
                 config,
                 time.perf_counter() - started,
-                measured.evaluation.to_dict(),
+                measurement.evaluation.to_dict(),
                 warnings.messages,
             )
             ended = last_manifest(
@@ -111,7 +116,7 @@ def run(
                 trained.progress.seconds,
                 sum(row.parameters for row in experiment.rows),
             )
-            write_report(experiment, folder, result.history, ended, measured)
+            write_report(experiment, folder, result.history, ended, measurement)
             folder.finish("finished", **ended)
     return result
 
@@ -122,7 +127,7 @@ class _Trained:
 
     network: Network
     progress: TrainingProgress
-    test: Images
+    images: Images
     data: dict[str, Any]
 
 
@@ -132,20 +137,21 @@ def _train_and_measure(
     backend: Backend,
     watcher: Watcher,
     state: State | None,
-) -> tuple[_Trained, Measured]:
-    """Train, and measure the test images.
+    measured: Measured,
+) -> tuple[_Trained, Measurement]:
+    """Train, and measure the images that are to be measured in the end.
 
     Raises:
         StoppedError: A signal has asked to stop; the state is on the disk.
     """
     with stop_request() as request:
-        trained = _train(experiment, folder, backend, watcher, request, state)
+        trained = _train(experiment, folder, backend, watcher, request, state, measured)
         gc.collect()  # the training images
         watcher.status("evaluating")
         classes = experiment.data.class_names
-        measured = measure(trained.network, trained.test, classes, split="test")
+        measurement = measure(trained.network, trained.images, classes, split=measured)
         stop_if_asked(request, folder, trained.progress)
-    return trained, measured
+    return trained, measurement
 
 
 def _train(
@@ -155,6 +161,7 @@ def _train(
     watcher: Watcher,
     request: StopRequest,
     state: State | None,
+    measured: Measured,
 ) -> _Trained:
     """Read the images and train, from the beginning or from a state on.
 
@@ -170,13 +177,16 @@ def _train(
     )
     steps = backend.training_steps(network, splits.train, config.training)
     identity = run_identity(config, splits, backend.describe())
+    watcher.identified(identity)
     checkpoints = Checkpoints(folder, identity, network.model, steps)
     checkpoints.check_space(_other_bytes(experiment, splits))
     if state is None:
         progress = TrainingProgress()
         checkpoints.write(progress)
     else:
-        progress = _go_on(folder, config, checkpoints, identity, state, watcher)
+        progress = _go_on(
+            folder, config, checkpoints, identity, state, watcher, measured
+        )
     try:
         is_over = fit(
             network,
@@ -195,7 +205,8 @@ def _train(
         checkpoints.write(progress)
         _leave_history(folder, progress)
         stop_if_asked(request, folder, progress)
-    return _Trained(network, progress, splits.test, splits.describe())
+    images = getattr(splits, measured)
+    return _Trained(network, progress, images, splits.describe())
 
 
 def _stop_reading(request: StopRequest, folder: RunFolder, state: State | None) -> None:
@@ -244,12 +255,13 @@ def _go_on(
     identity: dict[str, dict[str, Any]],
     state: State,
     watcher: Watcher,
+    measured: Measured,
 ) -> TrainingProgress:
     """Restore a state, if the run can go on from it exactly."""
     for section in ("runtime", "images"):
         check_same(folder, state.identity[section], identity[section])
     checkpoints.restore(state)
-    folder.go_on(config_to_yaml(config))
+    folder.go_on(config_to_yaml(config), measured)
     watcher.note(f"going on {state.progress.position}")
     if warning := extension_warning(state, config):
         watcher.warn(warning)

@@ -164,14 +164,18 @@ def read_text(path: Path) -> str:
         return ""
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, largest: int = _LARGEST_JSON) -> Any:
     """Return the value in a small JSON file of perhaps unknown origin.
 
+    Args:
+        path: The file.
+        largest: How many bytes it may have.
+
     Returns:
-        None if there is no such file, it is over 1 MiB, or it can't be read as JSON.
+        None if there is no such file, it is larger, or it can't be read as JSON.
     """
     try:
-        if not path.is_file() or path.stat().st_size > _LARGEST_JSON:
+        if not path.is_file() or path.stat().st_size > largest:
             return None
         return json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):

@@ -28,7 +28,7 @@ def native_stderr_in_log() -> Iterator[BinaryIO]:
     """
     screen = os.dup(2)
     python_stderr = sys.stderr
-    with _temporary_file() as log:
+    with temporary_file() as log:
         os.dup2(log.fileno(), 2)
         if _writes_to(python_stderr, 2):
             sys.stderr = os.fdopen(
@@ -48,7 +48,12 @@ def native_stderr_in_log() -> Iterator[BinaryIO]:
             os.close(screen)
 
 
-def _temporary_file() -> BinaryIO:
+def temporary_file() -> BinaryIO:
+    """Make a file without a name, which is gone when it is closed.
+
+    Raises:
+        OutputError: There is no place for it.
+    """
     try:
         return cast("BinaryIO", tempfile.TemporaryFile())
     except OSError as error:

@@ -63,7 +63,7 @@ def watched(log: BinaryIO) -> Iterator[None]:
     else:
         if second:
             _outlive(_Second(second, heard), heeded, log)
-        _die_with(first)
+        die_with(first)
         # Each signal that Python is to handle is written there as it comes.
         signal.set_wakeup_fd(told)
     try:
@@ -157,7 +157,7 @@ def _die_of(number: int) -> NoReturn:
     os._exit(128 + number)  # the first process of a container outlives signals
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """Have the system kill this process when its parent ends."""
     if sys.platform != "linux":
         return

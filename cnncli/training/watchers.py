@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cnncli.training.progress import TrainingProgress
@@ -20,6 +20,9 @@ class Watcher:
 
     def warn(self, message: str) -> None:
         """Take note of something that the user should know and may want to change."""
+
+    def identified(self, identity: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take note of all that decides the run's bits; see ``State``."""
 
     def epoch_starts(self, epoch: int, epochs: int, steps: int) -> None:
         """Take note that an epoch, from 1, begins; it will take ``steps`` steps."""
@@ -79,6 +82,11 @@ class Watchers(Watcher):
         """Tell every watcher what the user should know."""
         for watcher in self._watchers:
             watcher.warn(message)
+
+    def identified(self, identity: Mapping[str, Mapping[str, Any]]) -> None:
+        """Tell every watcher what decides the run's bits."""
+        for watcher in self._watchers:
+            watcher.identified(identity)
 
     def epoch_starts(self, epoch: int, epochs: int, steps: int) -> None:
         """Tell every watcher that an epoch begins."""

@@ -1,0 +1,122 @@
+"""The members of a study: runs that differ in some settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cnncli.modelfile.place import MODEL_NAME
+from cnncli.system.files import read_json
+
+if TYPE_CHECKING:
+    from cnncli.experiment.load import Experiment
+    from cnncli.experiment.measured import Measured
+    from cnncli.runs.folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Member:
+    """A run that is to be trained.
+
+    Attributes:
+        name: Of its folder in the study's.
+        number: Its place in the study, from 1.
+        settings: What sets it apart: plain values by their dotted paths.
+        experiment: All that it is.
+    """
+
+    name: str
+    number: int
+    settings: dict[str, Any]
+    experiment: Experiment
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a member.
+
+    Attributes:
+        run_folder: Where its files are.
+        settings: What sets it apart.
+        failure: Why there is no result; empty if there is one.
+        epochs: How many epochs were trained.
+        kept_epoch: The epoch, from 1, whose weights the model has.
+        seconds: How long that took.
+        accuracy: On the images that it was measured on; 0 to 1.
+        loss: The mean over these images.
+        warnings: What was warned of on the way.
+    """
+
+    run_folder: str
+    settings: dict[str, Any]
+    failure: str = ""
+    epochs: int = 0
+    kept_epoch: int = 0
+    seconds: float = 0.0
+    accuracy: float = 0.0
+    loss: float = 0.0
+    warnings: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what ``--json`` says of a member; docs/json.md has the keys."""
+        about = {"run_folder": self.run_folder, "settings": self.settings}
+        if self.failure:
+            return {**about, "failure": self.failure}
+        return {
+            **about,
+            "failure": None,
+            "epochs": self.epochs,
+            "kept_epoch": self.kept_epoch,
+            "seconds": self.seconds,
+            "accuracy": self.accuracy,
+            "loss": self.loss,
+        }
+
+
+def finished_outcome(
+    folder: RunFolder, settings: dict[str, Any], measured: Measured
+) -> Outcome | None:
+    """Return the outcome of a run that is finished.
+
+    Args:
+        folder: The run's.
+        settings: What sets it apart.
+        measured: Which images it is to be measured on.
+
+    Returns:
+        Nothing if it isn't finished, or if a file of the run is missing or damaged.
+    """
+    manifest = folder.manifest()
+    evaluation = read_json(folder / "metrics.json")
+    is_finished = manifest.get("status") == "finished"
+    if not is_finished or not (folder / MODEL_NAME).is_file():
+        return None
+    try:
+        if evaluation["split"] != measured:
+            return None
+        return Outcome(
+            str(folder.path),
+            settings,
+            epochs=len(manifest["epoch_seconds"]),
+            kept_epoch=manifest["kept_epoch"],
+            seconds=manifest["seconds"],
+            accuracy=evaluation["accuracy"],
+            loss=evaluation["loss"],
+            warnings=tuple(manifest["warnings"]),
+        )
+    except (LookupError, TypeError):
+        return None
+
+
+def failed_outcome(
+    folder: RunFolder, settings: dict[str, Any], said: str = ""
+) -> Outcome:
+    """Return the outcome of a run that failed.
+
+    Args:
+        folder: The run's.
+        settings: What sets it apart.
+        said: Why, if its manifest doesn't say it.
+    """
+    reason = folder.manifest().get("reason") or said or "no reason is known"
+    return Outcome(str(folder.path), settings, reason)

@@ -1,0 +1,158 @@
+"""This program in processes of its own, a few at a time, that end with this one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnncli.errors import TrainingError
+from cnncli.system.signals import StopRequest, stop_request
+from cnncli.system.stderr import temporary_file
+
+_SECONDS_BETWEEN_LOOKS = 0.05
+_PACKAGE_ROOT = Path(__file__).parents[2]
+_STARTER = """\
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+from cnncli.system.watch import die_with
+die_with(int(sys.argv.pop(1)))
+from cnncli.__main__ import main
+main()
+"""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a child process ended.
+
+    Attributes:
+        code: Its exit code, or minus the signal that ended it.
+        said: What it wrote to stderr.
+    """
+
+    code: int
+    said: str
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command line of this program.
+
+    Attributes:
+        arguments: All but the program's name.
+        starts: Is called when its process starts.
+        ends: Is called when it has ended; an error that it raises ends the others too.
+    """
+
+    arguments: Sequence[str]
+    starts: Callable[[], None]
+    ends: Callable[[Ending], None]
+
+
+def run_each(commands: Iterable[Command], at_once: int) -> int:
+    """Run command lines, each in a process of its own, in the order given.
+
+    A signal that asks to stop is passed on, once, and the processes that run are waited
+    for; a second one ends this process and, on Linux, them. They are in groups of their
+    own, so that Ctrl-C reaches each of them once too.
+
+    Args:
+        commands: The next is asked for when a process can be started for it.
+        at_once: How many processes there may be at a time.
+
+    Returns:
+        The signal that asked to stop; 0 if there was none.
+
+    Raises:
+        OutputError: There is no place for temporary files.
+        TrainingError: The system allows no more processes.
+    """
+    waiting = iter(commands)
+    with stop_request() as request, ExitStack() as stack:
+        running: list[_Child] = []
+        stack.callback(_end_all, running)
+        while True:
+            while len(running) < at_once and not request.signal:
+                command = next(waiting, None)
+                if command is None:
+                    break
+                command.starts()
+                running.append(_Child(command))
+            if not running:
+                return request.signal
+            child, ending = _first_to_end(running, request)
+            running.remove(child)
+            child.command.ends(ending)
+
+
+class _Child:
+    """A command line's process.
+
+    Args:
+        command: The command line.
+    """
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
+        self._stderr = temporary_file()
+        starter = [sys.executable, "-P", "-c", _STARTER]
+        try:
+            self._process = subprocess.Popen(
+                [*starter, str(_PACKAGE_ROOT), str(os.getpid()), *command.arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._stderr,
+                process_group=0,
+            )
+        except OSError as error:
+            self._stderr.close()
+            raise TrainingError(
+                f"can't start another process: {error.strerror}; end some, or try "
+                "--jobs 1"
+            ) from error
+        self._is_told = False
+
+    def ending(self) -> Ending | None:
+        """Return how it ended, if it has."""
+        code = self._process.poll()
+        if code is None:
+            return None
+        with self._stderr:
+            self._stderr.seek(0)
+            return Ending(code, self._stderr.read().decode(errors="replace"))
+
+    def stop(self, number: int) -> None:
+        """Send it a signal, unless it has been sent one."""
+        if not self._is_told:
+            self._is_told = True
+            self._process.send_signal(number)
+
+    def wait(self) -> None:
+        """Wait for its end."""
+        self._process.wait()
+        self._stderr.close()
+
+
+def _first_to_end(running: list[_Child], request: StopRequest) -> tuple[_Child, Ending]:
+    while True:
+        for child in running:
+            if request.signal:
+                child.stop(request.signal)
+            if (ending := child.ending()) is not None:
+                return child, ending
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+
+def _end_all(running: list[_Child]) -> None:
+    """Ask the processes that still run to stop, and wait for them."""
+    for child in running:
+        child.stop(signal.SIGTERM)
+    for child in running:
+        child.wait()
