@@ -81,6 +81,7 @@ def test_predictions_equal_those_of_keras_3(
     np.testing.assert_allclose(predicted(path), expected, rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_predictions_equal_those_of_keras_2(

@@ -125,7 +125,10 @@ def stopped(train: Train) -> Store:
     return Store()
 
 
-@pytest.mark.parametrize("place", ["mlruns", "sqlite:///db/runs.db"])
+@pytest.mark.parametrize(
+    "place",
+    ["mlruns", pytest.param("sqlite:///db/runs.db", marks=pytest.mark.slow)],
+)
 def test_keeps_config_curves_and_files(place: str, train: Train) -> None:
     result = train("-q", "--json", place=place)
     assert result.stderr == ""
@@ -163,6 +166,7 @@ def test_keeps_config_curves_and_files(place: str, train: Train) -> None:
         assert (kept / name).read_bytes() == (RUN / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_says_where_and_changes_nothing(train: Train) -> None:
     train("--out=plain", place="null")
     drawn = "mlflow.store.tracking.file_store._generate_unique_integer_id"
@@ -196,12 +200,14 @@ def test_stopped_run_goes_on_and_is_extended(train: Train, stopped: Store) -> No
     assert complete.stderr == "runs/good: complete after epoch 3; nothing to resume\n"
 
 
+@pytest.mark.slow
 def test_refused_resumption_leaves_what_was(train: Train, stopped: Store) -> None:
     with mock.patch("cnncli.runs.resume.__version__", "0.0.0"):
         train("--resume", exit_code=2)
     assert stopped.state() == ("KILLED", [1])
 
 
+@pytest.mark.slow
 def test_run_that_was_deleted_is_kept_anew(train: Train, stopped: Store) -> None:
     deleted = stopped.run().info.run_id
     stopped.client.delete_run(deleted)
@@ -210,6 +216,7 @@ def test_run_that_was_deleted_is_kept_anew(train: Train, stopped: Store) -> None
     assert stopped.state() == ("FINISHED", [1, 2])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("stopped")
 def test_run_that_goes_on_elsewhere_is_there_as_a_whole(train: Train) -> None:
     train("-q", "--resume", place="null")
@@ -217,11 +224,13 @@ def test_run_that_goes_on_elsewhere_is_there_as_a_whole(train: Train) -> None:
     assert Store("else where").state() == ("FINISHED", [1, 2, 3])
 
 
+@pytest.mark.slow
 def test_run_over_another_is_one_of_its_own(train: Train, stopped: Store) -> None:
     train("-q", "--overwrite")
     assert sorted(run.info.status for run in stopped.runs()) == ["FINISHED", "KILLED"]
 
 
+@pytest.mark.slow
 def test_epoch_whose_state_was_lost_is_logged_once(train: Train) -> None:
     from cnncli.runs.state import write_state
 
@@ -237,6 +246,7 @@ def test_epoch_whose_state_was_lost_is_logged_once(train: Train) -> None:
     assert Store().state() == ("FINISHED", [1, 2])
 
 
+@pytest.mark.slow
 def test_place_that_vanishes_costs_a_warning(train: Train, tmp_path: Path) -> None:
     with in_epochs({2: lambda: shutil.rmtree("mlruns")}):
         result = train("-q", "--json")
@@ -334,6 +344,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         server.shutdown()
 
 
+@pytest.mark.slow
 def test_server_is_told_the_same(train: Train, server: Server) -> None:
     result = train("-q", place=f"{server.place}/")
     assert result.stderr == ""
@@ -342,6 +353,7 @@ def test_server_is_told_the_same(train: Train, server: Server) -> None:
     assert server.statuses() == ["RUNNING", "FINISHED"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [("error", "too many 500 error responses"), ("hang", "timed out")],
@@ -362,6 +374,7 @@ def test_server_that_fails_costs_a_warning_and_no_epoch(
     assert server.epochs() == [2, 2]
 
 
+@pytest.mark.slow
 def test_server_that_takes_no_files_has_the_rest(train: Train, server: Server) -> None:
     server.fail("files")
     result = train("--json", "-q", place=server.place)
@@ -372,6 +385,7 @@ def test_server_that_takes_no_files_has_the_rest(train: Train, server: Server) -
     assert server.statuses() == ["RUNNING", "FINISHED"]
 
 
+@pytest.mark.slow
 def test_what_a_server_missed_is_logged_at_the_end(
     train: Train, server: Server
 ) -> None:
@@ -391,6 +405,7 @@ def test_what_a_server_missed_is_logged_at_the_end(
     assert server.statuses() == ["FINISHED"]
 
 
+@pytest.mark.slow
 def test_who_stops_waits_for_no_server(train: Train, server: Server) -> None:
     with in_epochs({2: lambda: server.fail("error"), 3: stop}):
         train("-q", THREE_EPOCHS, place=server.place, exit_code=130)

@@ -223,7 +223,16 @@ def test_two_parts_train_as_one_does(config: Config, images: Images) -> None:
         assert row_two == pytest.approx(row_one, abs=1e-6)
 
 
-@pytest.mark.parametrize(("size", "parts"), [(9, 2), (11, 4), (15, 8), (3, 8), (1, 2)])
+@pytest.mark.parametrize(
+    ("size", "parts"),
+    [
+        (9, 2),
+        *(
+            pytest.param(*sizes, marks=pytest.mark.slow)
+            for sizes in ((11, 4), (15, 8), (3, 8), (1, 2))
+        ),
+    ],
+)
 def test_a_batch_with_fewer_images_than_parts_trains_as_one(
     config: Config, size: int, parts: int
 ) -> None:

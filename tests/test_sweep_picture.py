@@ -138,6 +138,7 @@ plain = (
 
 
 @settings(max_examples=12)
+@pytest.mark.slow
 @given(
     st.integers(1, 8).flatmap(
         lambda keys: st.lists(
