@@ -178,6 +178,7 @@ def test_the_other_commands_name_adopt(stranger: Path, cli: Cli, command: str) -
     )
 
 
+@pytest.mark.slow
 def test_the_scale_is_suggested(toys: None, cli: Cli) -> None:
     result = cli(*ADOPT, "--data", "toys", exit_code=2)
     figures = re.fullmatch(

@@ -163,6 +163,7 @@ def test_colours_are_named(
     assert (first.note, last.note) == (below_image, below_map)
 
 
+@pytest.mark.slow
 def test_a_film_says_how_many_windows_it_leaves_out(
     figures: list[Figure], monkeypatch: pytest.MonkeyPatch
 ) -> None:

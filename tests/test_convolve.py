@@ -329,10 +329,8 @@ def test_pictures_that_cannot_be_read(cli: Cli) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("padding", "strides"),
-    [("same", 2), pytest.param("valid", 1, marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("padding", "strides"), [("same", 2), ("valid", 1)])
 def test_a_trained_map_by_hand(cli: Cli, padding: str, strides: int) -> None:
     """Kernels of even and odd size, with every padding, as Keras does it."""
     how = f"strides: {strides}, padding: {padding}"

@@ -322,6 +322,7 @@ main()
 """
 
 
+@pytest.mark.slow
 def test_a_converter_that_aborts_leaves_nothing(tmp_path: Path, finished: Path) -> None:
     command = ["export", str(finished), "--format", "onnx", "-o", "m.onnx"]
     done = subprocess.run(

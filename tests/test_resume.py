@@ -123,6 +123,7 @@ def test_after_the_first_signal_the_second_is_not_caught(config: str, cli: Cli) 
     assert handlers == [signal.SIG_DFL, signal.SIG_DFL]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_step_a_report")
 def test_stopped_again_and_again(finished: Path, config: str, cli: Cli) -> None:
     options: tuple[str, ...] = ()

@@ -317,6 +317,7 @@ def test_validation_out_of_the_test_images_is_warned_of(config: str, cli: Cli) -
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 def test_all_images_train_and_none_validates(cli: Cli) -> None:
     dataset("data")
