@@ -58,7 +58,7 @@ def test_a_run_that_comes_out_the_same(run: Path, cli: Cli) -> None:
     result = cli("reproduce", "run", "-q")
     assert result.stdout == (
         "identical: 2 epochs, 170 weights, 10,000 predictions, bit for bit\n"
-        "run folder: run-reproduced\n"
+        "run folder  run-reproduced\n"
     )
     assert result.stderr == ""
     assert {path: path.read_bytes() for path in run.rglob("*")} == before

@@ -203,6 +203,7 @@ def test_result_goes_to_stdout_and_progress_to_stderr(
         f"test        accuracy {metrics['accuracy']:.4f} (95 % interval {low:.4f} to "
         f"{high:.4f}), loss {metrics['loss']:.4f}",
         "run folder  runs/tiny",
+        "report      runs/tiny/report.html",
         f"Correct predicted classes: {metrics['correct']}",
         f"Incorrect predicted classes: {metrics['incorrect']}",
     ]

@@ -139,7 +139,7 @@ def format_reproduction(found: Reproduction) -> str:
             f"{found.epochs:,} epoch{'s' * (found.epochs > 1)}, {found.weights:,} "
             f"weights, {found.predictions:,} predictions"
         )
-        return f"identical: {counts}, bit for bit\nrun folder: {folder}"
+        return f"identical: {counts}, bit for bit\nrun folder  {folder}"
     first = next(name for name, differs in _parts(found) if differs)
     rows = [
         ("history", _history(found)),

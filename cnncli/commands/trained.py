@@ -9,6 +9,7 @@ import click
 
 from cnncli.commands.started import native_stderr_watched
 from cnncli.errors import printable
+from cnncli.modelfile.place import REPORT_NAME
 from cnncli.system.columns import aligned
 from cnncli.system.terminal import say
 
@@ -180,6 +181,7 @@ def format_run(result: RunResult) -> str:
             f"{high:.4f}), loss {evaluation['loss']:.4f}",
         ),
         ("run folder", printable(result.run_folder)),
+        ("report", printable(f"{result.run_folder}/{REPORT_NAME}")),
     ]
     if result.warnings:
         lines.append(("warnings", f"{len(result.warnings)}, see above"))

@@ -8,7 +8,7 @@ from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
 from cnncli.comparison.differences import Setting, settings_of
-from cnncli.comparison.seeds import mean_interval, next_interval
+from cnncli.evaluation.spread import mean_interval, next_interval
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -59,12 +59,12 @@ class Group:
     @property
     def interval(self) -> Interval | None:
         """95 % t-interval of the mean; None of one seed."""
-        return mean_interval(self.accuracies) if self.has_spread else None
+        return mean_interval(self.accuracies, most=1) if self.has_spread else None
 
     @property
     def next_interval(self) -> Interval | None:
         """Where 95 % of further seeds would lie; None of one seed."""
-        return next_interval(self.accuracies) if self.has_spread else None
+        return next_interval(self.accuracies, most=1) if self.has_spread else None
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as ``--json`` says it."""

@@ -1,4 +1,4 @@
-"""Accuracies of several seeds: where the mean lies, and where one more may.
+"""Accuracies of several seeds each: whether two configs differ on average.
 
 All figures are of the same images; what other images would do to them isn't in here.
 """
@@ -6,7 +6,7 @@ All figures are of the same images; what other images would do to them isn't in 
 from __future__ import annotations
 
 import math
-from statistics import fmean, stdev, variance
+from statistics import fmean, variance
 from typing import TYPE_CHECKING, NamedTuple
 
 from scipy import special
@@ -29,24 +29,6 @@ class Welch(NamedTuple):
     difference: float
     interval: Interval
     p: float
-
-
-def mean_interval(values: Sequence[float]) -> Interval:
-    """Return the 95 % t-interval of the mean.
-
-    Args:
-        values: At least two, 0 to 1.
-    """
-    return _around(values, 1 / len(values))
-
-
-def next_interval(values: Sequence[float]) -> Interval:
-    """Return within which bounds one more value falls, with a probability of 95 %.
-
-    Args:
-        values: At least two, 0 to 1.
-    """
-    return _around(values, 1 + 1 / len(values))
 
 
 def welch(first: Sequence[float], second: Sequence[float]) -> Welch | None:
@@ -73,10 +55,3 @@ def welch(first: Sequence[float], second: Sequence[float]) -> Welch | None:
     half = special.stdtrit(degrees, 0.975) * error
     p = 2 * special.stdtr(degrees, -abs(difference) / error)
     return Welch(difference, (difference - half, difference + half), p)
-
-
-def _around(values: Sequence[float], share: float) -> Interval:
-    """Return the t-interval around the mean for a share of the variance, in 0 to 1."""
-    half = special.stdtrit(len(values) - 1, 0.975) * stdev(values) * math.sqrt(share)
-    mean = fmean(values)
-    return max(mean - half, 0.0), min(mean + half, 1.0)

@@ -7,7 +7,7 @@ import statistics
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from scipy.special import stdtrit
+from cnncli.evaluation.spread import mean_interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +42,4 @@ def spread_of(values: Sequence[float], most: float = math.inf) -> Spread:
     mean = statistics.fmean(values)
     if len(values) == 1:
         return Spread(mean, None, None)
-    deviation = statistics.stdev(values)
-    quantile = float(stdtrit(len(values) - 1, 0.975))
-    half = quantile * deviation / math.sqrt(len(values))
-    return Spread(mean, deviation, (max(0.0, mean - half), min(most, mean + half)))
+    return Spread(mean, statistics.stdev(values), mean_interval(values, most))

@@ -1,0 +1,44 @@
+"""How far a figure of several runs may lie from their mean."""
+
+from __future__ import annotations
+
+import math
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING
+
+from scipy import special
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def mean_interval(
+    values: Sequence[float], most: float = math.inf
+) -> tuple[float, float]:
+    """Return the 95 % interval of the mean, by Student's t.
+
+    Args:
+        values: At least two, 0 to ``most``.
+        most: The most that a value can be.
+    """
+    return _around(values, 1 / len(values), most)
+
+
+def next_interval(
+    values: Sequence[float], most: float = math.inf
+) -> tuple[float, float]:
+    """Return within which bounds one more value falls, with a probability of 95 %.
+
+    Args:
+        values: At least two, 0 to ``most``.
+        most: The most that a value can be.
+    """
+    return _around(values, 1 + 1 / len(values), most)
+
+
+def _around(values: Sequence[float], share: float, most: float) -> tuple[float, float]:
+    """Return the t-interval around the mean for a share of the variance."""
+    quantile = float(special.stdtrit(len(values) - 1, 0.975))
+    half = quantile * stdev(values) * math.sqrt(share)
+    mean = fmean(values)
+    return max(0.0, mean - half), min(most, mean + half)
