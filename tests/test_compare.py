@@ -73,7 +73,7 @@ def test_two_runs(tmp_path: Path, cli: Cli) -> None:
         "(95 %\ninterval 0.0256 to 0.5069), mid-p 0.0391 on the same 21 test images\n"
         "\n"
         f"{ONE_SEED}"
-        "  cnncli train old/config.yaml --seeds 5\n"
+        "  cnncli train old/config.yaml --seeds 5 --out old-seeds\n"
     )
 
 
@@ -180,7 +180,7 @@ def test_json(tmp_path: Path, cli: Cli) -> None:
         ],
         "config_pairs": [],
         "verdicts": printed["verdicts"],
-        "next_command": "cnncli train old/config.yaml --seeds 5",
+        "next_command": "cnncli train old/config.yaml --seeds 5 --out old-seeds",
         "notes": [],
     }
     assert len(printed["verdicts"]) == 2
@@ -269,7 +269,56 @@ def test_one_seed_against_several(
         f"{expected}"
     )
     assert printed["verdicts"][2].startswith("one seed of config B: the test tells ")
-    assert printed["next_command"] == "cnncli train c/config.yaml --seeds 5"
+    assert printed["next_command"] == (
+        "cnncli train c/config.yaml --seeds 5 --out c-seeds"
+    )
+
+
+def test_several_lone_runs_are_judged_together(tmp_path: Path, cli: Cli) -> None:
+    for seed, right in enumerate([80, 82, 81], start=1):
+        make_run(tmp_path / f"a{seed}", share(right), seed=seed)
+    for epochs in (3, 4, 5):
+        make_run(tmp_path / f"c{epochs}", share(75), epochs=epochs)
+    printed = compared(cli, "a1", "a2", "a3", "c3", "c4", "c5")
+    assert printed["verdicts"][0] == (
+        "all of 3 more seeds of config A would have 0.7217 to 0.8983, going by its 3 "
+        "seeds: c3 (0.7500), c4 (0.7500), c5 (0.7500) lie within, so that it may be "
+        "the seed's doing"
+    )
+
+
+def test_runs_measured_on_validation_images(tmp_path: Path, cli: Cli) -> None:
+    for name, right, epochs in (("-a", 60, 2), ("b", 80, 3)):
+        folder = make_run(tmp_path / name, share(right), epochs=epochs)
+        (folder / "metrics.json").write_text('{"split": "validation", "loss": 1}')
+    printed = compared(cli, "./-a", "b")
+    assert printed["verdicts"][1].startswith("validation images choose epochs and ")
+    assert printed["next_command"] == (
+        "cnncli train ./-a/config.yaml --seeds 5 --measure validation --out ./-a-seeds"
+    )
+
+
+def test_a_split_with_a_seed_of_its_own_makes_no_other_config(
+    tmp_path: Path, cli: Cli
+) -> None:
+    for name, seed in (("a", 1), ("b", 2)):
+        folder = make_run(tmp_path / name, share(60 + seed), seed=seed)
+        if name == "b":
+            text = (folder / "config.yaml").read_text()
+            (folder / "config.yaml").write_text(text + "data: {split: {seed: 1}}\n")
+    (config,) = compared(cli, "a", "b")["configs"]
+    assert config["seeds"] == 2
+
+
+def test_other_images_are_refused_by_their_digests(tmp_path: Path, cli: Cli) -> None:
+    for name in ("a", "b"):
+        folder = make_run(tmp_path / name, share(60))
+        text = json.dumps({"split": "data", "images_sha256": name})
+        (folder / "metrics.json").write_text(text)
+    assert cli("compare", "a", "b", exit_code=3).stderr == (
+        "error: b: other images than a, though with the same labels: images_sha256 in "
+        "metrics.json differs\n"
+    )
 
 
 def test_seeds_that_are_all_equally_right_say_nothing(tmp_path: Path, cli: Cli) -> None:
@@ -412,8 +461,7 @@ def test_bare_predictions(tmp_path: Path, cli: Cli) -> None:
         "difference\n0.0100 (95 % interval -0.0510 to 0.0708), mid-p 0.7539 on the "
         "same 100 images\n"
         "\n"
-        f"{ONE_SEED}"
-        "  cnncli train CONFIG --seeds 5\n"
+        f"{ONE_SEED[:-2]}\n"
     )
 
 
@@ -442,7 +490,10 @@ def test_odd_names_are_escaped(tmp_path: Path, cli: Cli) -> None:
     make_run(tmp_path / ("long-" * 20), share(81), epochs=3)
     result = cli("compare", "a\x1b[31m b", "long-" * 20)
     assert "\x1b" not in result.output
-    assert "  cnncli train 'a\\x1b[31m b/config.yaml' --seeds 5\n" in result.stdout
+    assert (
+        "  cnncli train 'a\\x1b[31m b/config.yaml' --seeds 5 --out "
+        "'a\\x1b[31m b-seeds'\n"
+    ) in result.stdout
     assert "\nB       long-long-long-long-long-l…ng-long-long-  " in result.stdout
 
 

@@ -39,7 +39,9 @@ def test_one_seed_each_gives_the_next_command(tmp_path: Path, cli: Cli) -> None:
     (tmp_path / "b/history.csv").unlink()
     cli("compare", "a", "b", "--html", "page.html")
     page = Page(Path("page.html").read_text())
-    assert "To know more: cnncli train a/config.yaml --seeds 5" in page.text
+    assert (
+        "To know more: cnncli train a/config.yaml --seeds 5 --out a-seeds" in page.text
+    )
     assert "Validation, epoch by epoch" not in page.text
 
 

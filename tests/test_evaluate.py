@@ -301,6 +301,7 @@ def evaluation(matrix: np.ndarray, names: Sequence[str]) -> Evaluation:
     true, predicted = (np.repeat(n, matrix.ravel()) for n in (true, predicted))
     return Evaluation(
         split="test",
+        digest="",
         files=(),
         indices=np.arange(len(true)),
         true=true,

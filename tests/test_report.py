@@ -259,6 +259,7 @@ def measured(
     evaluation = Evaluation(
         split="test",
         indices=indices,
+        digest="",
         files=(),
         true=true,
         probabilities=probabilities,

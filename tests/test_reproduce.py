@@ -347,3 +347,12 @@ def test_where_a_run_is_trained_again(path: str, place: str) -> None:
     here = Path.cwd()
     expected = place.format(here=here, above=here.parent)
     assert _beside(Path(path)) == Path(expected)
+
+
+@pytest.mark.slow
+def test_a_tracker_that_is_gone_is_in_nobodys_way(config: str, cli: Cli) -> None:
+    cli("train", config, "-q", "--set", "training.mlflow=kept/here")
+    shutil.rmtree("kept")
+    Path("kept").write_text("no folder")
+    result = cli("reproduce", "runs/tiny", "-q")
+    assert result.stdout.startswith("identical: 2 epochs, ")

@@ -335,6 +335,42 @@ def test_runs_of_several_seeds_can_be_compared(two: list[list[str]], cli: Cli) -
     assert splits[0]["split_digest"] == splits[1]["split_digest"]
 
 
+def test_another_run_in_a_members_place_is_refused(
+    two: list[list[str]], cli: Cli
+) -> None:
+    config = Path("runs/tiny-seeds/seed-6/config.yaml")
+    config.write_text(config.read_text().replace("rate: 0.1", "rate: 0.2"))
+    assert cli(*TWO, "--resume", exit_code=5).stderr.splitlines()[-1] == (
+        "error: runs/tiny-seeds/seed-6: not the run that the study made there: "
+        "config.yaml is another one; move the folder elsewhere, and the study makes "
+        "its own"
+    )
+
+
+def test_runs_of_other_images_are_not_put_together(
+    two: list[list[str]], cli: Cli
+) -> None:
+    file = Path("runs/tiny-seeds/seed-5/manifest.json")
+    manifest = json.loads(file.read_text())
+    manifest["data"]["fingerprints"]["train"] = "0"
+    file.write_text(json.dumps(manifest))
+    assert cli(*TWO, "--resume", exit_code=3).stderr.splitlines()[-1] == (
+        "error: runs/tiny-seeds: seed-6 had other images than seed-5, so that they "
+        "can't be compared; put the first images back and move that folder elsewhere, "
+        "or start the study anew with --overwrite"
+    )
+
+
+def test_a_damaged_plan_can_be_replaced(two: list[list[str]], cli: Cli) -> None:
+    Path("runs/tiny-seeds/study.json").write_text("{")
+    for option in ("--resume", "-q"):
+        assert cli(*TWO, option, exit_code=4).stderr.splitlines()[-1] == (
+            "error: runs/tiny-seeds/study.json: damaged; start the study anew with "
+            "--overwrite"
+        )
+    cli(*TWO, "--overwrite", "-q")
+
+
 @pytest.mark.parametrize(
     ("split", "drawn"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,6 +83,9 @@ def reproduce(
     recorded = read_run(run)
     experiment = load_experiment(recorded.config, overrides)
     check_config(recorded, experiment.config)
+    training = experiment.config.training.model_copy(update={"mlflow": None})
+    config = experiment.config.model_copy(update={"training": training})
+    experiment = replace(experiment, config=config)  # a tracker decides no bits
     place = out or _beside(run)
     if place.resolve().is_relative_to(run.resolve()):
         raise OutputError(

@@ -201,7 +201,7 @@ def _figures(outcome: Outcome) -> tuple[str, ...]:
         return ("failed", "", "", "")
     return (
         f"{outcome.accuracy:.4f}",
-        f"{outcome.loss:.4f}" if outcome.loss < _LARGE else f"{outcome.loss:.3g}",
+        _loss(outcome.loss),
         f"{outcome.epochs:,}",
         f"{outcome.seconds:.1f}",
     )
@@ -220,7 +220,7 @@ def _end(result: SweepResult) -> str:
         (
             "test",
             f"accuracy {test['accuracy']:.4f} (95 % interval {low:.4f} to {high:.4f}), "
-            f"loss {test['loss']:.4f}",
+            f"loss {_loss(test['loss'])}",
         ),
         ("picture", printable(f"{result.study_folder}/sweep.png")),
     ]
@@ -229,3 +229,7 @@ def _end(result: SweepResult) -> str:
         f"The {metric} of the best of {runs} is optimistic. Its figures on the "
         "test images,\nwhich were used once, for this run alone, are not."
     )
+
+
+def _loss(loss: float) -> str:
+    return f"{loss:.4f}" if loss < _LARGE else f"{loss:.3g}"

@@ -24,6 +24,7 @@ from cnncli.comparison.verdicts import (
     seeds_verdict,
     spread_verdict,
     unknown_verdict,
+    validation_verdict,
 )
 
 if TYPE_CHECKING:
@@ -141,6 +142,8 @@ class Comparison:
         else:
             pairs = self.best_pairs
             yield best_verdict(self.best, pairs, len(self.pairs), self.images)
+        if self.split == "validation":
+            yield validation_verdict()
         if lone:
             yield unknown_verdict(lone, are_all=not several)
 
@@ -195,10 +198,10 @@ def compare(paths: Sequence[Path]) -> Comparison:
 def _repeated(groups: Sequence[Group]) -> Iterator[str]:
     """Find runs with the config and the seed of others."""
     for group in groups:
-        first = {run.seed: run.name for run in group.seeds}
+        first = {run.seeds: run.name for run in group.seeds}
         for run in group.runs:
-            if first[run.seed] != run.name:
+            if first[run.seeds] != run.name:
                 yield (
-                    f"{run.name}: config and seed are those of {first[run.seed]}, so "
+                    f"{run.name}: config and seed are those of {first[run.seeds]}, so "
                     "that it adds no seed"
                 )

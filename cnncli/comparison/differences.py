@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from cnncli.config import Config
 
-_RUN_KEYS = ("name", "seed")
+_RUN_KEYS = ("name", "seed", "data.split.seed")
 """Keys of a config in which runs of one experiment may differ."""
 
 _NOTED = (

@@ -34,7 +34,7 @@ class Group:
     @property
     def seeds(self) -> tuple[Run, ...]:
         """The first run of each seed: one that was repeated says nothing new."""
-        return tuple({run.seed: run for run in reversed(self.runs)}.values())[::-1]
+        return tuple({run.seeds: run for run in reversed(self.runs)}.values())[::-1]
 
     @property
     def accuracies(self) -> list[float]:

@@ -71,6 +71,12 @@ class Run:
         return self.config.seed if self.config else None
 
     @property
+    def seeds(self) -> tuple[int | None, int | None]:
+        """The seed, and that of the split, which is the same unless it has its own."""
+        split = self.config.data.split.seed if self.config else None
+        return self.seed, self.seed if split is None else split
+
+    @property
     def split(self) -> str | None:
         """What the images are called, if that is known."""
         split = self.metrics.get("split")
@@ -85,6 +91,12 @@ class Run:
             case {"fingerprints": {"train": str(digest)}}:
                 return digest
         return None
+
+    @property
+    def images_digest(self) -> str | None:
+        """The digest of these very images, if it is known."""
+        digest = self.metrics.get("images_sha256")
+        return digest if isinstance(digest, str) else None
 
     @property
     def kept_epoch(self) -> float | None:

@@ -49,6 +49,13 @@ def _problems(first: Run, other: Run) -> Iterator[str]:
             f"{other.name}: other images than {first.name}, though with the same "
             "labels: their fingerprints in manifest.json differ"
         )
+    elif None not in (first.images_digest, other.images_digest) and (
+        first.images_digest != other.images_digest
+    ):
+        yield (
+            f"{other.name}: other images than {first.name}, though with the same "
+            "labels: images_sha256 in metrics.json differs"
+        )
 
 
 def _counted(first: Run, other: Run) -> str:

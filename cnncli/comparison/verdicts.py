@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnncli.comparison.paired import mid_p
 from cnncli.comparison.pairs import LEVEL
+from cnncli.evaluation.spread import next_interval
 from cnncli.modelfile.place import CONFIG_NAME
 
 if TYPE_CHECKING:
@@ -130,8 +130,9 @@ def spread_verdict(group: Group, lone: Sequence[Group]) -> str:
         group: With several seeds.
         lone: With one seed each.
     """
-    seeds, interval = f"{len(group.seeds)} seeds", group.next_interval
-    if interval is None or interval[0] == interval[1]:
+    seeds, count = f"{len(group.seeds)} seeds", len(lone)
+    interval = next_interval(group.accuracies, most=1, times=count)
+    if interval[0] == interval[1]:
         return (
             f"the {seeds} of config {group.label} all have an accuracy of "
             f"{group.mean:.4f}, which doesn't say how far seeds lie apart"
@@ -149,9 +150,10 @@ def spread_verdict(group: Group, lone: Sequence[Group]) -> str:
         )
         if names
     ]
+    more = "one more seed" if count == 1 else f"all of {count} more seeds"
     return (
-        f"one more seed of config {group.label} would have {interval_text(interval)}, "
-        f"going by its {seeds}: {'; '.join(found)}"
+        f"{more} of config {group.label} would have {interval_text(interval)}, going "
+        f"by its {seeds}: {'; '.join(found)}"
     )
 
 
@@ -170,13 +172,26 @@ def unknown_verdict(lone: Sequence[Group], *, are_all: bool) -> str:
     )
 
 
+def validation_verdict() -> str:
+    """Say what validation images don't tell."""
+    return (
+        "validation images choose epochs and settings: a run that was chosen by them "
+        "looks better on them than it is; only test images tell"
+    )
+
+
 def next_command(groups: Sequence[Group]) -> str | None:
-    """Return what to type to know more; None if there are several seeds of all."""
+    """Return what to type to know more; None if nothing would help."""
     lone = [group.runs[0] for group in groups if not group.has_spread]
-    if not lone:
+    known = [run for run in lone if run.config]
+    if not known:
         return None
-    known = [Path(run.name) / CONFIG_NAME for run in lone if run.config]
-    return f"cnncli train {shlex.quote(str(known[0])) if known else 'CONFIG'} --seeds 5"
+    run = known[0]
+    place = f"{'./' * run.name.startswith('-')}{run.name}".rstrip("/")
+    words = ["cnncli", "train", f"{place}/{CONFIG_NAME}", "--seeds", "5"]
+    if run.split == "validation":
+        words += ["--measure", "validation"]
+    return shlex.join([*words, "--out", f"{place}-seeds"])
 
 
 def seeds_verdict(group: Group) -> str:

@@ -37,6 +37,7 @@ class Evaluation:
     Attributes:
         split: Which images: "test", "validation", "train", or "data" for a folder's.
         indices: (n,) where each image stands in its file, from 0.
+        digest: SHA-256 of the images and their labels.
         files: What the images are called, if they have names.
         true: (n,) each image's label, a class number.
         probabilities: (n, num_classes) float32, from 0 to 1.
@@ -49,6 +50,7 @@ class Evaluation:
 
     split: str
     indices: np.ndarray
+    digest: str
     files: Sequence[str]
     true: np.ndarray
     probabilities: NDArray[np.float32]
@@ -112,6 +114,7 @@ class Evaluation:
             "schema": SCHEMA,
             "split": self.split,
             "images": len(self.true),
+            "images_sha256": self.digest,
             "correct": self.correct,
             "incorrect": self.incorrect,
             "accuracy": self.accuracy,
@@ -166,6 +169,7 @@ def evaluate(
     return Evaluation(
         split=split,
         indices=images.indices,
+        digest=images.digest(),
         files=[images.names[index] for index in images.indices] if images.names else (),
         true=images.labels,
         probabilities=probabilities,

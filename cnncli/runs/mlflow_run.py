@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import os
@@ -173,6 +174,10 @@ def _client(uri: str) -> MlflowClient:
         file.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(file)) as database:
             database.execute("pragma schema_version")
+        # Two at once would make its tables twice, and both fail.
+        with file.open("rb") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            return MlflowClient(uri)
     return MlflowClient(uri)
 
 

@@ -70,6 +70,8 @@ class StudyFolder:
             OutputError: The folder may not be written to, or another process has it.
         """
         self._check_kind()
+        if (self / STUDY_NAME).exists() and not (self._noted() or overwrite):
+            raise self._damaged()
         if resume and not self._noted():
             raise ModelFileError(
                 f"{self.path}: nothing to resume: there is no study; start it without "
@@ -81,7 +83,7 @@ class StudyFolder:
             if resume:
                 self._check_same(noted, now, f"plan.{growing}")
                 now = {**noted, **now}
-            elif noted:
+            elif (self / STUDY_NAME).exists():
                 self._clear(overwrite=overwrite)
             sweep(self.path, self._files)
             self._note({**now, "members": now.get("members", [])})
@@ -117,9 +119,7 @@ class StudyFolder:
             noted = [member["settings"] for member in self._noted()["members"]]
             return [{key: settings[key] for key in keys} for settings in noted]
         except (LookupError, TypeError) as error:
-            raise ModelFileError(
-                f"{self / STUDY_NAME}: damaged; start the study anew with --overwrite"
-            ) from error
+            raise self._damaged() from error
 
     def count_finished(self) -> int:
         """Return how many members are trained."""
@@ -133,6 +133,11 @@ class StudyFolder:
         """Return the member that was chosen, if the study is over."""
         chosen = self._noted().get("chosen")
         return chosen if isinstance(chosen, str) else None
+
+    def _damaged(self) -> ModelFileError:
+        return ModelFileError(
+            f"{self / STUDY_NAME}: damaged; start the study anew with --overwrite"
+        )
 
     def _noted(self) -> dict[str, Any]:
         noted = read_json(self / STUDY_NAME, _LARGEST)
@@ -149,7 +154,7 @@ class StudyFolder:
             raise OutputError(
                 f"{self.path}: not a folder; choose another place with --out"
             )
-        if not self.path.is_dir() or self._noted():
+        if not self.path.is_dir() or (self / STUDY_NAME).exists():
             return
         if any(
             path.name != LOCK and not is_temporary(path.name)

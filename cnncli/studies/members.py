@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cnncli.modelfile.place import MODEL_NAME
-from cnncli.system.files import read_json
+from cnncli.config import config_to_yaml
+from cnncli.errors import OutputError
+from cnncli.modelfile.place import CONFIG_NAME, METRICS_NAME, MODEL_NAME
+from cnncli.system.files import read_json, read_text
 
 if TYPE_CHECKING:
     from cnncli.experiment.load import Experiment
@@ -73,6 +75,27 @@ class Outcome:
         }
 
 
+def check_is_member(folder: RunFolder, member: Member) -> None:
+    """Refuse what is in a member's folder, but is another run.
+
+    Args:
+        folder: The member's.
+        member: What it is to be.
+
+    Raises:
+        OutputError: There is a run of another config.
+    """
+    file = folder / CONFIG_NAME
+    if not file.exists():
+        return
+    found = read_text(file)
+    if folder.holds_anything() and found != config_to_yaml(member.experiment.config):
+        raise OutputError(
+            f"{folder.path}: not the run that the study made there: config.yaml is "
+            "another one; move the folder elsewhere, and the study makes its own"
+        )
+
+
 def finished_outcome(
     folder: RunFolder, settings: dict[str, Any], measured: Measured
 ) -> Outcome | None:
@@ -87,7 +110,7 @@ def finished_outcome(
         Nothing if it isn't finished, or if a file of the run is missing or damaged.
     """
     manifest = folder.manifest()
-    evaluation = read_json(folder / "metrics.json")
+    evaluation = read_json(folder / METRICS_NAME)
     is_finished = manifest.get("status") == "finished"
     if not is_finished or not (folder / MODEL_NAME).is_file():
         return None

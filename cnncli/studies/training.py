@@ -7,15 +7,21 @@ one that fails takes no other along.
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from cnncli.config import config_to_yaml
-from cnncli.errors import MemberError, ModelFileError, StoppedError, TrainingError
+from cnncli.errors import (
+    DataError,
+    MemberError,
+    ModelFileError,
+    StoppedError,
+    TrainingError,
+)
 from cnncli.modelfile.place import CONFIG_NAME, STATE_NAME
 from cnncli.runs.manifest import first_manifest
 from cnncli.studies.jobs import fitting_jobs
-from cnncli.studies.members import failed_outcome, finished_outcome
+from cnncli.studies.members import check_is_member, failed_outcome, finished_outcome
 from cnncli.system.children import Command, Ending, run_each
 from cnncli.system.signals import STOPPING
 
@@ -60,7 +66,9 @@ def train_members(
         What became of each, in their order.
 
     Raises:
+        DataError: The images have changed since some were trained.
         MemberError: The process of one ended with an error that isn't its own.
+        OutputError: In a member's folder is another run.
         StoppedError: A signal has asked to stop; what was trained is kept.
         TrainingError: The system allows no more processes.
     """
@@ -69,6 +77,7 @@ def train_members(
     def unfinished() -> Iterator[Command]:
         for member in members:
             folder = study.member(member.name)
+            check_is_member(folder, member)
             outcome = finished_outcome(folder, member.settings, measured)
             if not retry and folder.manifest().get("status") == "failed":
                 outcome = failed_outcome(folder, member.settings)
@@ -88,7 +97,32 @@ def train_members(
             f"stopped{where}; runs finished: {study.count_finished()}; go on with: "
             f"{study.command}",
         )
+    _check_same_images(study, members, outcomes)
     return [outcomes[member.name] for member in members]
+
+
+def _check_same_images(
+    study: StudyFolder, members: Sequence[Member], outcomes: Mapping[str, Outcome]
+) -> None:
+    """Refuse to put runs together whose images have changed in between.
+
+    Raises:
+        DataError: The runs of one data set had other images than those before.
+    """
+    seen: dict[object, tuple[str, object]] = {}
+    for member in members:
+        data = study.member(member.name).manifest().get("data", {})
+        digests = data.get("fingerprints") if isinstance(data, dict) else None
+        if outcomes[member.name].failure or not digests:
+            continue
+        source = member.experiment.config.data.source
+        name, others = seen.setdefault(source, (member.name, digests))
+        if digests != others:
+            raise DataError(
+                f"{study.path}: {member.name} had other images than {name}, so that "
+                "they can't be compared; put the first images back and move that "
+                "folder elsewhere, or start the study anew with --overwrite"
+            )
 
 
 def _command(
