@@ -4,7 +4,7 @@ The run is that of ``make train``; the comparison is made by::
 
     cnncli train --seeds 3
     cnncli train --seeds 3 --set name=adam --set training.optimizer=Adam
-    cnncli compare runs/*-seeds/seed-* --html runs/comparison.html
+    cnncli compare runs/*-seeds --html runs/comparison.html
 """
 
 from __future__ import annotations

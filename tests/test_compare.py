@@ -274,6 +274,24 @@ def test_one_seed_against_several(
     )
 
 
+def test_a_study_stands_for_its_finished_runs(tmp_path: Path, cli: Cli) -> None:
+    for seed in (1, 2, 10):
+        make_run(tmp_path / f"s/seed-{seed}", share(60 + seed), seed=seed)
+    make_run(tmp_path / "s/seed-11", share(60), seed=11, status="stopped")
+    Path("s/study.json").write_text("{}")
+    printed = compared(cli, "s")
+    assert [run["name"] for run in printed["runs"]] == [
+        "s/seed-1",
+        "s/seed-2",
+        "s/seed-10",
+    ]
+    Path("t").mkdir()
+    Path("t/study.json").write_text("{}")
+    assert cli("compare", "t", exit_code=4).stderr == (
+        "error: t: a comparison needs two finished runs, and here are none\n"
+    )
+
+
 def test_several_lone_runs_are_judged_together(tmp_path: Path, cli: Cli) -> None:
     for seed, right in enumerate([80, 82, 81], start=1):
         make_run(tmp_path / f"a{seed}", share(right), seed=seed)

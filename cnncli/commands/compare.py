@@ -17,6 +17,7 @@ from cnncli.commands.options import (
     picture_path,
 )
 from cnncli.errors import DataError
+from cnncli.modelfile.place import is_study
 from cnncli.system.terminal import say
 
 if TYPE_CHECKING:
@@ -50,8 +51,9 @@ def compare(
 ) -> None:
     """Compare runs on the same test images, and say what is shown.
 
-    RUN is a run folder, a folder that cnncli evaluate wrote, or a predictions.csv
-    alone. Runs that differ in the seed alone count as one config.
+    RUN is a run folder, a folder that cnncli evaluate wrote, a predictions.csv alone,
+    or the folder of train --seeds or of sweep, which stands for all its runs. Runs that
+    differ in the seed alone count as one config.
 
     Prints what they have reached, which keys of their configs differ, how many images
     only one of two gets right, McNemar's test of it, and a verdict, which goes by the
@@ -64,7 +66,7 @@ def compare(
       cnncli compare runs/fashion-mnist runs/best --html best.html
       cnncli compare runs/*/ --json
     """
-    if len(runs) < 2:
+    if len(runs) == 1 and not is_study(runs[0]):
         raise click.UsageError("a comparison needs two runs or more; name another")
     from cnncli.commands.compare_report import format_comparison
     from cnncli.comparison.compare import compare as compare_runs
@@ -102,7 +104,7 @@ def _drawn(found: Comparison, out: Path) -> bytes:
     if len(curves) < len(found.runs):
         say(
             f"note: {out}: {len(curves)} of the {len(found.runs):,} runs are drawn, of "
-            f"those with validation the {MOST_CURVES} at most that are right most often"
+            f"those with validation the first of each config, {MOST_CURVES} at most"
         )
     if warning := font_warning(curve.name for curve in curves):
         say(f"warning: {warning}")

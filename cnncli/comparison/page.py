@@ -29,6 +29,7 @@ def comparison_page(found: Comparison) -> str:
         "comparison": found,
         "tables": tables(found),
         "charts": _charts(curves),
+        "drawn": len(curves),
     }
     return render("comparison.html.jinja", view)
 

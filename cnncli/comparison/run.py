@@ -16,16 +16,24 @@ from cnncli.config.schema import Config
 from cnncli.config.validation import validate
 from cnncli.errors import ConfigError, ModelFileError
 from cnncli.evaluation.scores import wilson_interval
-from cnncli.modelfile.place import CONFIG_NAME, MODEL_NAME, is_finished_run
+from cnncli.modelfile.place import (
+    CONFIG_NAME,
+    MANIFEST_NAME,
+    MODEL_NAME,
+    is_finished_run,
+    is_study,
+)
 from cnncli.runs.folder import RunFolder
 from cnncli.runs.history import read_history
 from cnncli.system.files import read_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 History = tuple[dict[str, float], ...]
+
+_FEWEST = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +132,8 @@ def read_runs(paths: Sequence[Path]) -> tuple[tuple[Run, ...], list[str]]:
     """Read all runs, or say of all that can't be read why.
 
     Args:
-        paths: The folder of a run or an evaluation, or a ``predictions.csv``, each.
+        paths: The folder of a run or an evaluation, or a ``predictions.csv``, each; or
+            the folder of a study, which stands for its finished runs.
 
     Returns:
         The runs, and what of them can't be read and is done without.
@@ -137,7 +146,7 @@ def read_runs(paths: Sequence[Path]) -> tuple[tuple[Run, ...], list[str]]:
     notes: list[str] = []
     problems: list[str] = []
     places: dict[Path, Path] = {}
-    for path in paths:
+    for path in _members(paths):
         try:
             file = _predictions_file(path)
             predictions = read_predictions(file)
@@ -149,7 +158,24 @@ def read_runs(paths: Sequence[Path]) -> tuple[tuple[Run, ...], list[str]]:
             problems += error.problems
     if problems:
         raise ModelFileError(*problems)
+    if len(runs) < _FEWEST:
+        raise ModelFileError(
+            f"{paths[0]}: a comparison needs two finished runs, and here "
+            f"{'is one' if runs else 'are none'}"
+        )
     return tuple(runs), notes
+
+
+def _members(paths: Sequence[Path]) -> Iterator[Path]:
+    """Yield the runs that are meant: of a study those that are finished."""
+    for path in paths:
+        if not is_study(path):
+            yield path
+            continue
+        inner = [file.parent for file in path.glob(f"*/{MANIFEST_NAME}")]
+        for folder in sorted(inner, key=lambda each: (len(each.name), each.name)):
+            if RunFolder(folder).manifest().get("status") == "finished":
+                yield folder
 
 
 def _predictions_file(path: Path) -> Path:

@@ -39,6 +39,11 @@ def pair_verdict(pair: RunPair, images: str) -> str:
         images: What they are compared on.
     """
     first, second, p = pair.first, pair.second, mid_p(pair.counts)
+    if pair.counts.first == pair.counts.second == 0:
+        return (
+            f"{second.name} and {first.name} get the same images right: "
+            f"{first.accuracy:.4f} of the same {images}"
+        )
     figures = (
         f"difference {pair.counts.difference:z.4f} (95 % interval "
         f"{interval_text(pair.interval)}), mid-p {p_text(p)} on the same {images}"

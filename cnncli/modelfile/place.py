@@ -19,6 +19,7 @@ CONFIG_NAME = "config.yaml"
 HISTORY_NAME = "history.csv"
 METRICS_NAME = "metrics.json"
 REPORT_NAME = "report.html"
+STUDY_NAME = "study.json"
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 """How a model file begins."""
 
@@ -78,6 +79,11 @@ def is_finished_run(folder: Path) -> bool:
             f"'{resume_command(folder)}'"
         )
     return is_run
+
+
+def is_study(path: Path) -> bool:
+    """Tell the folder of several runs that were made together."""
+    return read_json(path / STUDY_NAME) is not None
 
 
 def is_url(path: Path) -> bool:

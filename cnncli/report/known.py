@@ -22,6 +22,7 @@ class Trained:
 
     Attributes:
         name: What the run is called, any text.
+        folder: The name of its folder, any text; empty if it has none.
         layers: The network's, which fit each other; none if they aren't known.
         image_shape: (height, width, channels) that it takes; None if that isn't known.
         config: The resolved config, as YAML.
@@ -34,6 +35,7 @@ class Trained:
     """
 
     name: str
+    folder: str = ""
     layers: Sequence[Layer] = ()
     image_shape: Shape | None = None
     config: str = ""
@@ -43,6 +45,12 @@ class Trained:
     manifest: Mapping[str, Any] = field(default_factory=dict)
     go_on: str = ""
     notes: Sequence[str] = ()
+
+    @property
+    def title(self) -> str:
+        """Its name, and its folder's where that says more."""
+        is_said = self.folder in ("", self.name)
+        return self.name if is_said else f"{self.name}, {self.folder}"
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def report_page(trained: Trained, measurement: Measurement | None) -> str:
     manifest, shape = trained.manifest, trained.image_shape
     drawn = blocks(trained.layers, shape) if shape else []
     view: View = {
-        "title": f"{trained.name}: report",
+        "title": f"{trained.title}: report",
         "trained": trained,
         "measurement": measurement,
         "status": _STATUS.get(str(manifest.get("status")), ""),

@@ -61,6 +61,11 @@ class RunFolder:
         return self.path / name
 
     @property
+    def name(self) -> str:
+        """What the folder is called."""
+        return self.path.absolute().name
+
+    @property
     def resume_command(self) -> str:
         """The command that goes on with the run, to be typed in a shell."""
         return self._command or resume_command(self.path)

@@ -64,6 +64,7 @@ def trained_to(saved: ModelFile) -> Trained:
     kept = manifest.get("kept_epoch")
     return Trained(
         str(saved.config.name),
+        folder.name if manifest else "",
         saved.config.model.layers,
         saved.image_shape,
         config_to_yaml(saved.config),
@@ -89,7 +90,8 @@ def unfinished(folder: RunFolder) -> Trained:
     manifest, config = folder.manifest(), folder / CONFIG_NAME
     layers, image_shape = _network(config)
     known = Trained(
-        str(manifest.get("name", folder.path.name)),
+        str(manifest.get("name", folder.name)),
+        folder.name,
         layers,
         image_shape,
         read_text(config),

@@ -164,6 +164,7 @@ def write_report(
 
     trained = Trained(
         str(experiment.config.name),
+        folder.name,
         experiment.config.model.layers,
         experiment.data.image_shape,
         config_to_yaml(experiment.config),

@@ -12,12 +12,12 @@ from typing import Any
 
 from cnncli.config.flat import flattened
 from cnncli.errors import ConfigError, ModelFileError, OutputError
+from cnncli.modelfile.place import STUDY_NAME
 from cnncli.runs.differences import differences
 from cnncli.runs.folder import RunFolder
 from cnncli.system.files import is_temporary, read_json, sweep, write_file
 from cnncli.system.lock import LOCK, locked, unwritable
 
-STUDY_NAME = "study.json"
 RESULT_NAME = "result.json"
 SCHEMA = "cnncli.study/1"
 _LARGEST = 2**26  # bytes that a thousand runs never need
