@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cnncli.comparison.curves import curves_of
-from cnncli.comparison.tables import tables
+from cnncli.comparison.tables import CONFIGS_DIFFER, tables
 from cnncli.plots.curves import VALIDATION
 from cnncli.plots.palette import labels
 from cnncli.report.charts import Chart, line_chart
@@ -23,11 +23,12 @@ def comparison_page(found: Comparison) -> str:
     Args:
         found: The comparison.
     """
-    curves = curves_of(found)
+    curves, every = curves_of(found), tables(found)
     view: dict[str, object] = {
         "title": f"{len(found.runs):,} runs compared",
         "comparison": found,
-        "tables": tables(found),
+        "first_tables": [each for each in every if each.name == CONFIGS_DIFFER],
+        "tables": [each for each in every if each.name != CONFIGS_DIFFER],
         "charts": _charts(curves),
         "drawn": len(curves),
     }

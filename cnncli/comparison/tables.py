@@ -22,6 +22,9 @@ _LONGEST_VALUE = 20
 _MOST_COLUMNS = 6
 _NONE = "-"
 
+CONFIGS_DIFFER = "what differs"
+"""The table that says what the configs' letters stand for."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -56,7 +59,7 @@ def _tables(found: Comparison) -> Iterator[Table]:
     if found.config_differences:
         known = {group.label: group.label for group in found.groups if group.settings}
         yield _differences(
-            "what differs", "config key", found.config_differences, known
+            CONFIGS_DIFFER, "config key", found.config_differences, known
         )
     if found.other_differences:
         noted = {run.name: shown[run.name] for run in found.runs if run.manifest}
