@@ -145,6 +145,7 @@ def test_runs_are_chosen_by_validation_images_and_one_is_tested(
         "chosen   runs/tiny-sweep/002, the highest val_accuracy of 2 runs",
         f"test     accuracy {test['accuracy']:.4f} (95 % interval {low:.4f} to "
         f"{high:.4f}), loss {test['loss']:.4f}",
+        "report   runs/tiny-sweep/002/evaluation-test/report.html",
         "picture  runs/tiny-sweep/sweep.png",
         "The val_accuracy of the best of 2 runs is optimistic. Its figures on the test "
         "images,",

@@ -21,6 +21,7 @@ from cnncli.commands.options import (
 from cnncli.commands.studies import StudyLines, command_again
 from cnncli.commands.trained import check_run
 from cnncli.errors import printable
+from cnncli.modelfile.place import REPORT_NAME
 from cnncli.system.columns import aligned
 from cnncli.system.terminal import say
 
@@ -222,8 +223,11 @@ def _end(result: SweepResult) -> str:
             f"accuracy {test['accuracy']:.4f} (95 % interval {low:.4f} to {high:.4f}), "
             f"loss {_loss(test['loss'])}",
         ),
+        ("report", f"{chosen}/evaluation-test/{REPORT_NAME}"),
         ("picture", printable(f"{result.study_folder}/sweep.png")),
     ]
+    if count == 1:
+        return aligned(rows)
     return (
         f"{aligned(rows)}\n"
         f"The {metric} of the best of {runs} is optimistic. Its figures on the "
