@@ -474,10 +474,21 @@ def test_keys_that_decide_which_images_validate_are_warned_of(cli: Cli) -> None:
     result = cli("sweep", "good.yaml", *grids, rate)
     same = "decides which images validate; runs that differ in it are measured on "
     assert result.stderr == (
-        f"warning: seed {same}different ones\n"
-        f"warning: data.split.train {same}different ones\n"
-        "warning: images look odd\n"
+        f"warning: data.split.train {same}different ones\nwarning: images look odd\n"
     )
+
+
+def test_a_sweep_over_seeds_keeps_the_images_of_each_split(
+    config: str, cli: Cli, in_this_process: list[list[str]]
+) -> None:
+    cli("sweep", config, "--grid=seed=7,8", "-q", "--set=training.epochs=1")
+    digests = {
+        json.loads(Path(f"runs/tiny-sweep/{n}/manifest.json").read_text())["data"][
+            "split_digest"
+        ]
+        for n in ("001", "002")
+    }
+    assert len(digests) == 1
 
 
 @pytest.mark.usefixtures("scored", "config")

@@ -148,7 +148,7 @@ def sweep(
     check_run(base, place, "validation", quiet=quiet)
     for note in () if quiet else _notes(search.axes):
         say(f"note: {note}")
-    for key in shifting_keys(search.axes, base):
+    for key in shifting_keys(search.axes):
         say(
             f"warning: {key} decides which images validate; runs that differ in it are "
             "measured on different ones"

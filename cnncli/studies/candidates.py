@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from operator import eq
 from typing import TYPE_CHECKING
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from cnncli.config import in_flow_style
 from cnncli.config.document import read_document
 from cnncli.config.overrides import override
-from cnncli.data.plan import drawn_splits, plan_split
+from cnncli.data.plan import plan_split
 from cnncli.errors import ConfigError
 from cnncli.experiment.load import check_experiment, find_data
 from cnncli.experiment.measured import check_measured
 from cnncli.experiment.memory import check_memory
 from cnncli.experiment.shipped import shipped_config
-from cnncli.studies.members import Member
+from cnncli.studies.members import Member, with_fixed_split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -87,10 +87,11 @@ class Candidates:
             TrainingError: A network doesn't fit into memory.
         """
         members = []
+        seed = self.base().config.seed
         problems: dict[str, None] = {}
         for number, chosen in enumerate(settings, start=first):
             try:
-                experiment = self._experiment(chosen)
+                experiment = self._experiment(chosen, seed)
             except ConfigError as error:
                 problems |= dict.fromkeys(error.problems)
             else:
@@ -99,7 +100,8 @@ class Candidates:
             raise ConfigError(*problems)
         return members
 
-    def _experiment(self, settings: Settings) -> Experiment:
+    def _experiment(self, settings: Settings, seed: int) -> Experiment:
+        """Return a run of some settings; if the seed varies, the images do not."""
         document = self.document
         for option in ("--grid", "--range"):
             typed = [
@@ -111,6 +113,9 @@ class Candidates:
         experiment = check_experiment(document, self.path, self.find)
         _check_split(experiment)
         check_memory(experiment)
+        if any(axis.key == "seed" for axis in self.axes):
+            config = with_fixed_split(experiment.config, seed)
+            return replace(experiment, config=config)
         return experiment
 
 
@@ -128,17 +133,15 @@ def _check_split(experiment: Experiment) -> None:
         )
 
 
-def shifting_keys(axes: Sequence[Axis], base: Experiment) -> list[str]:
+def shifting_keys(axes: Sequence[Axis]) -> list[str]:
     """Return the keys that decide which images validate.
 
     Runs that differ in them are not measured on the same images.
 
     Args:
         axes: What varies.
-        base: What nothing is varied in.
     """
-    drawn = "validation" in drawn_splits(base.config.data.split)
-    places = [("data", "source"), ("data", "split"), *([("seed",)] if drawn else [])]
+    places = [("data", "source"), ("data", "split")]
     return [
         axis.key
         for axis in axes

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cnncli.config import config_to_yaml
+from cnncli.data.plan import drawn_splits
 from cnncli.errors import OutputError
 from cnncli.modelfile.place import CONFIG_NAME, METRICS_NAME, MODEL_NAME
 from cnncli.system.files import read_json, read_text
 
 if TYPE_CHECKING:
+    from cnncli.config import Config
     from cnncli.experiment.load import Experiment
     from cnncli.experiment.measured import Measured
     from cnncli.runs.folder import RunFolder
@@ -73,6 +75,21 @@ class Outcome:
             "accuracy": self.accuracy,
             "loss": self.loss,
         }
+
+
+def with_fixed_split(config: Config, seed: int) -> Config:
+    """Return a config whose splits no other seed moves.
+
+    Args:
+        config: A resolved config.
+        seed: Decides which images are drawn, unless the config says that.
+    """
+    split = config.data.split
+    if not drawn_splits(split):
+        return config
+    fixed = split.model_copy(update={"seed": seed})
+    data = config.data.model_copy(update={"split": fixed})
+    return config.model_copy(update={"data": data})
 
 
 def check_is_member(folder: RunFolder, member: Member) -> None:

@@ -7,17 +7,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cnncli.config import config_to_json
-from cnncli.data.plan import drawn_splits
 from cnncli.errors import ConfigError, TrainingError
 from cnncli.studies.folder import RESULT_NAME
-from cnncli.studies.members import Member
+from cnncli.studies.members import Member, with_fixed_split
 from cnncli.studies.spread import Spread, spread_of
 from cnncli.studies.training import train_members
 from cnncli.system.files import write_file
 
 if TYPE_CHECKING:
-    from cnncli.config import Config
-    from cnncli.config.schema import Data
     from cnncli.experiment.load import Experiment
     from cnncli.experiment.measured import Measured
     from cnncli.studies.folder import StudyFolder
@@ -77,7 +74,7 @@ def seed_members(experiment: Experiment, count: int) -> list[Member]:
             f"seed: {count} seeds from {config.seed:,} on go beyond {_LARGEST_SEED:,}, "
             "the largest; lower it"
         )
-    data = _with_fixed_split(config)
+    fixed = with_fixed_split(config, config.seed)
     return [
         Member(
             f"seed-{seed}",
@@ -85,20 +82,11 @@ def seed_members(experiment: Experiment, count: int) -> list[Member]:
             {"seed": seed},
             replace(
                 experiment,
-                config=config.model_copy(update={"seed": seed, "data": data}),
+                config=fixed.model_copy(update={"seed": seed}),
             ),
         )
         for number, seed in enumerate(range(config.seed, config.seed + count), start=1)
     ]
-
-
-def _with_fixed_split(config: Config) -> Data:
-    """Return what a config says of the data, with splits that no other seed moves."""
-    split = config.data.split
-    if not drawn_splits(split):
-        return config.data
-    fixed = split.model_copy(update={"seed": config.seed})
-    return config.data.model_copy(update={"split": fixed})
 
 
 def seeds_plan(
