@@ -221,6 +221,10 @@ def test_a_page_of_its_own_is_written_anew_by_evaluate(run: Path, cli: Cli) -> N
     Path("out/report.html").write_text("mine")
     cli("evaluate", str(run), "--out", "out", exit_code=5)
     assert Path("out/report.html").read_text() == "mine"
+    Path("fresh").mkdir()
+    Path("fresh/report.html").write_text("mine")
+    cli("evaluate", str(run), "--out", "fresh", exit_code=5)
+    assert [path.name for path in Path("fresh").iterdir()] == ["report.html"]
 
 
 def test_report_of_a_run_whose_images_are_gone(cli: Cli) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cnncli.commands import offered
+from cnncli.commands.measured import measured_model
 from cnncli.commands.options import (
     Share,
     data_option,
@@ -16,7 +17,7 @@ from cnncli.commands.options import (
     json_option,
     overwrite_option,
 )
-from cnncli.commands.started import backend_started, native_stderr_watched
+from cnncli.commands.started import native_stderr_watched
 from cnncli.errors import GateError, OutputError, printable
 from cnncli.modelfile.place import REPORT_NAME, is_exported
 from cnncli.system.columns import aligned
@@ -94,7 +95,7 @@ def evaluate(
     if is_exported(model):
         measurement, trained, file = (*_evaluate_exported(model, data), model)
     else:
-        measurement, trained, file = _evaluate_model(model, split, data)
+        measurement, trained, file = measured_model(model, split, data)
     result = measurement.evaluation
     folder = out or file.parent / f"evaluation-{result.split}"
     text = json.dumps(result.to_dict(), indent=2) if as_json else None
@@ -115,30 +116,6 @@ def evaluate(
         raise GateError(
             f"accuracy {result.accuracy:.4f} is under the {fail_under} of --fail-under"
         )
-
-
-def _evaluate_model(
-    model: Path, split: SplitName, data: Path | None
-) -> tuple[Measurement, Trained, Path]:
-    """Evaluate a model in Keras; return what its run says and its file's path too."""
-    from cnncli.architecture.batches import PREDICTION_BATCH
-    from cnncli.commands.progress import open_progress
-    from cnncli.evaluation.images import load_evaluation_images
-    from cnncli.experiment.memory import check_memory_to_predict
-    from cnncli.modelfile.file import open_model
-    from cnncli.runs.reports import measure, trained_to
-
-    saved = open_model(model)
-    check_memory_to_predict(saved, PREDICTION_BATCH)
-    with open_progress(quiet=False):
-        images, name = load_evaluation_images(saved, split, data)
-    with backend_started(saved.config) as backend:
-        network = backend.load(saved)
-        where = "" if data is None else str(data)
-        measurement = measure(
-            network, images, saved.class_names, split=name, place=where
-        )
-    return measurement, trained_to(saved), saved.path
 
 
 def _evaluate_exported(model: Path, data: Path | None) -> tuple[Measurement, Trained]:
@@ -237,10 +214,10 @@ def _write(
     contents = evaluation_files(
         measurement.evaluation, QuietProgress(), all_probabilities=probabilities
     )
+    contents[REPORT_NAME] = report_page(trained, measurement)
+    report = folder / REPORT_NAME
     write_new_files(
         {folder / name: content for name, content in contents.items()},
         overwrite=overwrite,
+        renewed=[report] if may_replace(report) else [],
     )
-    report = folder / REPORT_NAME
-    page = report_page(trained, measurement)
-    write_new_files({report: page}, overwrite=overwrite or may_replace(report))

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cnncli.commands.measured import measured_model
 from cnncli.commands.options import FilePath, file_path, overwrite_option
-from cnncli.commands.started import backend_started
 from cnncli.errors import DataError, ModelFileError
-from cnncli.modelfile.place import METRICS_NAME, REPORT_NAME
+from cnncli.modelfile.place import REPORT_NAME
 from cnncli.system.terminal import say
 
 if TYPE_CHECKING:
-    from cnncli.data.dataset import SplitName
     from cnncli.report.known import Measurement, Trained
     from cnncli.runs.folder import RunFolder
 
@@ -60,31 +59,13 @@ def report(run: Path, out: Path | None, overwrite: bool) -> None:
 
 
 def _finished(run: Path, folder: RunFolder) -> tuple[Trained, Measurement]:
-    """Evaluate the network of a run on the images that the run was measured on."""
-    from cnncli.architecture.batches import PREDICTION_BATCH
-    from cnncli.commands.progress import open_progress
-    from cnncli.evaluation.images import load_evaluation_images
-    from cnncli.experiment.memory import check_memory_to_predict
-    from cnncli.modelfile.file import open_model
-    from cnncli.runs.reports import measure, trained_to
-    from cnncli.system.files import read_json
-
-    saved = open_model(run)
-    check_memory_to_predict(saved, PREDICTION_BATCH)
-    metrics = read_json(folder / METRICS_NAME)
-    of_validation = isinstance(metrics, dict) and metrics.get("split") == "validation"
-    split: SplitName = "validation" if of_validation else "test"
+    """Measure the network of a run on the images that the run was measured on."""
     try:
-        with open_progress(quiet=False):
-            images, _ = load_evaluation_images(saved, split, None)
+        measurement, trained, _ = measured_model(run, folder.measured, None)
     except DataError as error:
         raise DataError(
             *error.problems,
             f"{run}: with other images, 'cnncli evaluate' writes a report, to the "
             "folder of its --out",
         ) from error
-    with backend_started(saved.config) as backend:
-        network = backend.load(saved)
-        return trained_to(saved), measure(
-            network, images, saved.class_names, split=split
-        )
+    return trained, measurement

@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -84,6 +85,11 @@ class Images:
 
     def digest(self) -> str:
         """Return the SHA-256 of the pixels, row-major, and the labels after them."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
+        """The same; gigabytes of pixels are read for it once."""
         digest = hashlib.sha256()
         for block in blocks(self.pixels):
             digest.update(np.ascontiguousarray(block).data)

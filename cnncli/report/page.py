@@ -19,7 +19,6 @@ _UNSAFE = re.compile(
     "[\\x00-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]"
 )
 
-
 _GENERATOR = '<meta name="generator" content="cnncli '
 _HEAD = 1000
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from operator import eq
 from typing import TYPE_CHECKING
 
@@ -73,6 +73,11 @@ class Candidates:
         """
         return check_experiment(self.document, self.path, self.find)
 
+    @cached_property
+    def _seed(self) -> int:
+        """The seed of what nothing is varied in."""
+        return self.base().config.seed
+
     def members(self, settings: Iterable[Settings], first: int = 1) -> list[Member]:
         """Make a run of each settings.
 
@@ -87,11 +92,10 @@ class Candidates:
             TrainingError: A network doesn't fit into memory.
         """
         members = []
-        seed = self.base().config.seed
         problems: dict[str, None] = {}
         for number, chosen in enumerate(settings, start=first):
             try:
-                experiment = self._experiment(chosen, seed)
+                experiment = self._experiment(chosen)
             except ConfigError as error:
                 problems |= dict.fromkeys(error.problems)
             else:
@@ -100,7 +104,7 @@ class Candidates:
             raise ConfigError(*problems)
         return members
 
-    def _experiment(self, settings: Settings, seed: int) -> Experiment:
+    def _experiment(self, settings: Settings) -> Experiment:
         """Return a run of some settings; if the seed varies, the images do not."""
         document = self.document
         for option in ("--grid", "--range"):
@@ -114,7 +118,7 @@ class Candidates:
         _check_split(experiment)
         check_memory(experiment)
         if any(axis.key == "seed" for axis in self.axes):
-            config = with_fixed_split(experiment.config, seed)
+            config = with_fixed_split(experiment.config, self._seed)
             return replace(experiment, config=config)
         return experiment
 

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from cnncli.errors import ConfigError, ModelFileError
 from cnncli.modelfile.file import ModelFile, open_model
-from cnncli.modelfile.place import CONFIG_NAME, MANIFEST_NAME, find_model
+from cnncli.modelfile.place import (
+    CONFIG_NAME,
+    HISTORY_NAME,
+    MANIFEST_NAME,
+    METRICS_NAME,
+    find_model,
+)
 from cnncli.runs.differences import Difference, differences
 from cnncli.runs.folder import RunFolder
 from cnncli.runs.resume import config_values, recorded_identity
@@ -23,7 +29,7 @@ if TYPE_CHECKING:
     from cnncli.config.schema import Training
     from cnncli.experiment.measured import Measured
 
-_FILES = (CONFIG_NAME, "history.csv", "metrics.json", "predictions.csv")
+_FILES = (CONFIG_NAME, HISTORY_NAME, METRICS_NAME, "predictions.csv")
 
 
 @dataclass(frozen=True)
@@ -95,9 +101,9 @@ def read_run(path: Path) -> RecordedRun:
             recorded_identity(model.config, manifest),
             [
                 {name: float(value) for name, value in row.items()}
-                for row in _rows(folder / "history.csv")
+                for row in _rows(folder / HISTORY_NAME)
             ],
-            dict(read_json(folder / "metrics.json")),
+            dict(read_json(folder / METRICS_NAME)),
             model,
         )
 

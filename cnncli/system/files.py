@@ -11,7 +11,7 @@ import resource
 import secrets
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -77,7 +77,10 @@ def write_file(path: Path, content: bytes | str) -> None:
 
 
 def write_new_files(
-    contents: Mapping[Path, bytes | str], *, overwrite: bool = False
+    contents: Mapping[Path, bytes | str],
+    *,
+    overwrite: bool = False,
+    renewed: Collection[Path] = (),
 ) -> None:
     """Write files like ``write_file``, all or none, and never over others unasked.
 
@@ -87,6 +90,7 @@ def write_new_files(
         contents: For each file the bytes, or text to be encoded as UTF-8.
         overwrite: Whether files with other content may be replaced. One that holds
             these very bytes is left as it is.
+        renewed: The files that may be replaced anyway, as they are made anew at will.
 
     Raises:
         OutputError: A file has other content and isn't to be replaced, or it can't be
@@ -97,7 +101,8 @@ def write_new_files(
         for path, content in contents.items()
     }
     if not overwrite:
-        for path in [path for path in new if os.path.lexists(path)]:
+        there = [path for path in new if os.path.lexists(path)]
+        for path in [path for path in there if path not in renewed]:
             if (
                 path.is_symlink()
                 or not path.is_file()
