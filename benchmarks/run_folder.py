@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from benchmarks.tasks import CONFIG, parse_task
-from cnncli.backend.start import start
+from cnncli.backend.tensorflow.start import start
 from cnncli.commands.progress import QuietProgress
 from cnncli.experiment.load import load_experiment
 from cnncli.runs.folder import RunFolder

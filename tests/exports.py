@@ -99,7 +99,7 @@ def config(layers: str) -> Config:
 @cache
 def saved_network(layers: str, *, channels: int = 3) -> tuple[ModelFile, Network]:
     """Return a network whose probabilities differ from image to image."""
-    from cnncli.backend.start import start
+    from cnncli.backend.tensorflow.start import start
     from cnncli.modelfile.contents import Weight
     from cnncli.modelfile.file import ModelFile
 

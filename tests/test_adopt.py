@@ -52,7 +52,7 @@ def predicted(
     path: Path, pixels: np.ndarray = PIXELS, divisor: float = 255
 ) -> np.ndarray:
     """Return the probabilities that a model gives once it is adopted."""
-    from cnncli.backend.start import start
+    from cnncli.backend.tensorflow.start import start
     from cnncli.config.schema import Idx
     from cnncli.data.normalization import Normalization
     from cnncli.modelfile.adoption import adopted

@@ -19,7 +19,7 @@ from cnncli.explain.heat_maps import HeatMap, explain
 from cnncli.explain.occlusion import Occlusion
 
 if TYPE_CHECKING:
-    from cnncli.backend.interface import Network
+    from cnncli.backend.interface import ExplainableNetwork
 
 SIZE = 28
 CONV = "Conv2D: {name: conv, filters: 1, kernel_size: 1, activation: relu}"
@@ -27,12 +27,14 @@ ENDING = "Flatten, Dense: {name: output, units: 2, activation: softmax}"
 POOLED = "GlobalAveragePooling2D, Dense: {name: output, units: 2, activation: softmax}"
 
 
-def network(layers: str, *, precision: str = "float32") -> tuple[Config, Network]:
+def network(
+    layers: str, *, precision: str = "float32"
+) -> tuple[Config, ExplainableNetwork]:
     """Build a network for images of SIZE x SIZE pixels; the last layer has 2 units."""
     import keras
 
     from cnncli.backend.build import build_model, measure_functions
-    from cnncli.backend.network import TensorFlowNetwork
+    from cnncli.backend.tensorflow.network import TensorFlowNetwork
     from cnncli.config.layers import name_layers
 
     text = f"model: {{layers: [{layers}]}}\ntraining: {{precision: {precision}}}\n"
@@ -57,7 +59,7 @@ def grad_cam(config: Config, name: str | None = None) -> GradCam:
     return GradCam(name, centres_of(layers, shape, name))
 
 
-def set_weights(built: Network, **weights: Sequence[Any]) -> None:
+def set_weights(built: ExplainableNetwork, **weights: Sequence[Any]) -> None:
     """Give layers their weights, with broadcasting."""
     for name, values in weights.items():
         layer = built.model.get_layer(name)
@@ -249,9 +251,9 @@ class Sums:
         return np.tensordot(pixels / 255, self.weights, 3).astype(np.float32)
 
 
-def sums(weights: Any) -> Network:
+def sums(weights: Any) -> ExplainableNetwork:
     """Return a network with logits that are sums of pixels with weights."""
-    return cast("Network", Sums(weights))
+    return cast("ExplainableNetwork", Sums(weights))
 
 
 def black(image: Any) -> Occlusion:
@@ -273,7 +275,7 @@ def test_occlusion_finds_the_pixel_that_counts(place: tuple[int, int]) -> None:
 
 def test_occlusion_predicts_a_row_of_places_at_once() -> None:
     counted = Sums(np.ones((SIZE, SIZE, 1, 2)))
-    black(noise()).maps(cast("Network", counted), noise(), [0])
+    black(noise()).maps(cast("ExplainableNetwork", counted), noise(), [0])
     assert counted.batches == [1] + [12] * 12
 
 

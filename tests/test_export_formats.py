@@ -73,7 +73,7 @@ def test_preprocessing_can_be_left_out(name: str, tmp_path: Path) -> None:
 
 
 def test_values_that_are_no_numbers_are_a_difference(tmp_path: Path) -> None:
-    from cnncli.backend.start import start
+    from cnncli.backend.tensorflow.start import start
 
     saved, network = saved_network("\n    - Flatten\n")
     scale = Normalization((0.0,) * 3, (1e-45,) * 3)

@@ -177,7 +177,7 @@ assert "keras" not in sys.modules or {uses_keras}
 def test_the_printed_lines_run_a_file_without_this_program(
     name: str, cli: Cli, finished: Path
 ) -> None:
-    from cnncli.backend.start import start
+    from cnncli.backend.tensorflow.start import start
     from cnncli.modelfile.file import open_model
 
     saved = open_model(finished)

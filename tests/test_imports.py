@@ -93,7 +93,7 @@ def test_what_tensorflow_makes_when_imported_is_not_looked_at_again() -> None:
     program = """\
 import gc
 from cnncli.experiment.load import load_experiment
-from cnncli.backend.start import start
+from cnncli.backend.tensorflow.start import start
 start(load_experiment(None).config)
 print(gc.isenabled(), gc.get_freeze_count() > 100_000)
 """

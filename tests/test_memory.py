@@ -68,7 +68,7 @@ def test_a_batch_has_no_more_images_than_there_are() -> None:
 def test_slots_are_those_of_keras(optimizer: str, slots: int) -> None:
     import keras
 
-    from cnncli.backend.optimizer import build_fast_optimizer
+    from cnncli.backend.tensorflow.optimizer import build_fast_optimizer
 
     experiment = load_experiment(None, [f"training.optimizer={optimizer}"])
     training = experiment.config.training

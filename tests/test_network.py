@@ -58,7 +58,7 @@ def build(config: Config, *, parts: int) -> Any:
     import keras
 
     from cnncli.backend.build import build_model, measure_functions
-    from cnncli.backend.network import TensorFlowNetwork
+    from cnncli.backend.tensorflow.network import TensorFlowNetwork
 
     keras.utils.set_random_seed(config.seed)
     measures = measure_functions(config, 3)
@@ -68,7 +68,7 @@ def build(config: Config, *, parts: int) -> Any:
 
 def train(config: Config, images: Images, *, parts: int) -> tuple[Any, list[Any]]:
     """Train a fresh network; return its weights and the history."""
-    from cnncli.backend.tensorflow import TensorFlow
+    from cnncli.backend.tensorflow.backend import TensorFlow
 
     network = build(config, parts=parts)
     steps = TensorFlow().training_steps(network, images, config.training)
@@ -105,7 +105,7 @@ def test_order_is_a_permutation_that_depends_on_seed_and_epoch() -> None:
 def test_normalizes_as_the_text_does(normalization: Normalization) -> None:
     import keras
 
-    from cnncli.backend.network import TensorFlowNetwork
+    from cnncli.backend.tensorflow.network import TensorFlowNetwork
 
     pixels = np.arange(768).reshape(1, 16, 16, 3).astype(np.uint8)
     model = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Flatten()])
@@ -271,7 +271,7 @@ def test_weights_that_are_not_finite_are_found_behind_max_pooling(
 def test_fused_rmsprop_is_that_of_keras(more: dict[str, float]) -> None:
     import keras
 
-    from cnncli.backend.optimizer import FusedRMSprop
+    from cnncli.backend.tensorflow.optimizer import FusedRMSprop
 
     random = np.random.default_rng(1)
     start, *gradients = random.normal(size=(6, 3, 4)).astype(np.float32)
@@ -313,7 +313,7 @@ def test_label_smoothing_without_smoothing_is_the_sparse_loss() -> None:
 def test_tensorflow_keeps_its_own_log_to_itself(config: Config) -> None:
     import logging
 
-    from cnncli.backend.start import start
+    from cnncli.backend.tensorflow.start import start
 
     start(config)
     assert logging.getLogger("tensorflow").getEffectiveLevel() == logging.ERROR

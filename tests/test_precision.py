@@ -95,7 +95,7 @@ def test_onednn_is_on_unless_the_user_says_otherwise(
     if given:
         monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", given)
     done = run_code("""\
-from cnncli.backend.start import start
+from cnncli.backend.tensorflow.start import start
 from cnncli.experiment.load import load_experiment
 backend = start(load_experiment(None).config)
 from tensorflow.python.util import _pywrap_util_port

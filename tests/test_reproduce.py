@@ -250,7 +250,7 @@ def test_another_config_is_refused(run: Path, cli: Cli) -> None:
 def test_one_that_is_stopped_goes_on(
     run: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cnncli.backend.steps import TensorFlowSteps
+    from cnncli.backend.tensorflow.steps import TensorFlowSteps
 
     run_steps = TensorFlowSteps.run
 

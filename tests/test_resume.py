@@ -46,7 +46,7 @@ def same_files(first: Path, second: Path) -> bool:
 
 def at_call(number: int, action: Callable[[], None]) -> Any:
     """Return a patch that does something before the so-manieth call of the steps."""
-    from cnncli.backend.steps import TensorFlowSteps
+    from cnncli.backend.tensorflow.steps import TensorFlowSteps
 
     run_steps = TensorFlowSteps.run
     calls = 0
@@ -156,7 +156,7 @@ def test_stopped_while_evaluating(finished: Path, config: str, cli: Cli) -> None
 
 def test_stopped_while_writing(finished: Path, config: str, cli: Cli) -> None:
     with mock.patch(
-        "cnncli.backend.tensorflow.save_model", side_effect=KeyboardInterrupt
+        "cnncli.backend.tensorflow.backend.save_model", side_effect=KeyboardInterrupt
     ):
         result = cli("train", config, "-q", exit_code=130)
     assert result.stderr == f"stopped; go on with: {GO_ON}\n"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.tasks import CONFIG
 from benchmarks.workers.turns import ENDLESS, Chunks, Epochs, Turns, parse_worker
-from cnncli.backend.start import start
+from cnncli.backend.tensorflow.start import start
 from cnncli.commands.progress import QuietProgress
 from cnncli.experiment.load import Experiment, load_experiment
 

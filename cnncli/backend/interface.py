@@ -1,6 +1,7 @@
-"""A backend: all that the rest of the program knows of TensorFlow, or of another.
+"""A backend: all that the rest of the program knows of TensorFlow, or of JAX.
 
 Keras's own objects, such as a model and its weights, are the same on every backend.
+Networks are trained on either; what was trained is looked into on TensorFlow.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Prediction:
 
 
 class Network(Protocol):
-    """A network with its normalisation and its measures.
+    """A network with its normalisation and its measures, that can be trained.
 
     Attributes:
         model: Gives probabilities (batch_size, num_classes) for normalised images.
@@ -65,6 +66,27 @@ class Network(Protocol):
         Raises:
             MemoryError: There is too little of it.
         """
+
+    def activations(
+        self, pixels: NDArray[np.uint8], layers: Sequence[str] | None = None
+    ) -> list[NDArray[np.float32]]:
+        """Return what layers of the model give.
+
+        Args:
+            pixels: (n, height, width, channels).
+            layers: Their names; without them, every layer in order.
+
+        Returns:
+            For each layer (n, height, width, channels) if it gives maps, (n, units)
+            if it gives vectors.
+
+        Raises:
+            MemoryError: There is too little of it.
+        """
+
+
+class ExplainableNetwork(Network, Protocol):
+    """A network that can also be looked into."""
 
     def predict_each(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Predict every image by itself: its last bit doesn't depend on the others.
@@ -90,23 +112,6 @@ class Network(Protocol):
 
         Returns:
             (n, height, width, channels), as pixels before their normalisation.
-
-        Raises:
-            MemoryError: There is too little of it.
-        """
-
-    def activations(
-        self, pixels: NDArray[np.uint8], layers: Sequence[str] | None = None
-    ) -> list[NDArray[np.float32]]:
-        """Return what layers of the model give.
-
-        Args:
-            pixels: (n, height, width, channels).
-            layers: Their names; without them, every layer in order.
-
-        Returns:
-            For each layer (n, height, width, channels) if it gives maps, (n, units)
-            if it gives vectors.
 
         Raises:
             MemoryError: There is too little of it.
@@ -205,7 +210,7 @@ class TrainingSteps(Protocol):
 
 
 class Backend(Protocol):
-    """A library that computes, started for one config."""
+    """A library that trains networks, started for one config."""
 
     def build(
         self,
@@ -224,14 +229,6 @@ class Backend(Protocol):
 
         Raises:
             MemoryError: There is too little of it.
-        """
-
-    def load(self, saved: ModelFile) -> Network:
-        """Build the network of a model file with the weights in it.
-
-        Raises:
-            MemoryError: There is too little of it.
-            ModelFileError: The weights don't fit the config, or aren't finite.
         """
 
     def save(self, described: ModelFile, network: Network) -> None:
@@ -259,5 +256,40 @@ class Backend(Protocol):
             MemoryError: There is too little of it.
         """
 
-    def describe(self) -> dict[str, object]:
-        """Return what decides a run's bits: versions, threads, machine, devices."""
+    def describe(self, config: Config) -> dict[str, object]:
+        """Return what decides a run's bits: versions, threads, machine, devices.
+
+        Args:
+            config: A resolved config.
+        """
+
+
+class ExplainingBackend(Backend, Protocol):
+    """A backend whose networks can also be looked into."""
+
+    def build(
+        self,
+        config: Config,
+        image_shape: Shape,
+        num_classes: int,
+        normalization: Normalization,
+    ) -> ExplainableNetwork:
+        """Build the network of a config with fresh weights, which follow its seed.
+
+        Args:
+            config: A resolved config.
+            image_shape: (height, width, channels).
+            num_classes: How many classes the labels tell apart.
+            normalization: What is done to pixel values before the model sees them.
+
+        Raises:
+            MemoryError: There is too little of it.
+        """
+
+    def load(self, saved: ModelFile) -> ExplainableNetwork:
+        """Build the network of a model file with the weights in it.
+
+        Raises:
+            MemoryError: There is too little of it.
+            ModelFileError: The weights don't fit the config, or aren't finite.
+        """

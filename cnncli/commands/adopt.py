@@ -20,7 +20,7 @@ from cnncli.system.terminal import say
 _USUAL_SCALES = (255.0, 1.0)
 
 if TYPE_CHECKING:
-    from cnncli.backend.interface import Backend
+    from cnncli.backend.interface import ExplainingBackend
     from cnncli.config.schema import Source
     from cnncli.data.normalization import Normalization
     from cnncli.evaluation.scales import Trial
@@ -268,7 +268,7 @@ def _option(normalization: Normalization) -> str:
     return f"--divide-by {normalization.deviation[0]:g}"
 
 
-def _model_bytes(backend: Backend, saved: ModelFile) -> bytes:
+def _model_bytes(backend: ExplainingBackend, saved: ModelFile) -> bytes:
     from cnncli.modelfile.place import MODEL_NAME
 
     network = backend.load(saved)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 if TYPE_CHECKING:
-    from cnncli.backend.interface import Backend
+    from cnncli.backend.interface import ExplainingBackend
     from cnncli.config import Config
 
 OWN_PROCESS = "own process"
@@ -17,7 +17,7 @@ OWN_PROCESS = "own process"
 
 
 @contextmanager
-def backend_started(config: Config) -> Iterator[Backend]:
+def backend_started(config: Config) -> Iterator[ExplainingBackend]:
     """Start the backend; what its libraries write to stderr is not shown.
 
     The process is all the program's own, so the libraries are imported as lean as can
@@ -33,7 +33,7 @@ def backend_started(config: Config) -> Iterator[Backend]:
         DiedError: Something has ended the process.
         OutputError: There is no place for temporary files.
     """
-    from cnncli.backend.start import start
+    from cnncli.backend.tensorflow.start import start
 
     with native_stderr_watched():
         yield start(config, lean=True)

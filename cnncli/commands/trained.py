@@ -114,7 +114,7 @@ def _run(
     noting: Callable[[Watcher], Watcher] | None,
 ) -> RunResult:
     """Run an experiment with its progress on stderr."""
-    from cnncli.backend.start import start
+    from cnncli.backend.tensorflow.start import start
     from cnncli.commands.progress import open_progress
     from cnncli.runs.endings import death_noted
     from cnncli.runs.run import run

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cnncli.evaluation.evaluate import Evaluation, evaluate
 
 if TYPE_CHECKING:
-    from cnncli.backend.interface import Backend
+    from cnncli.backend.interface import ExplainingBackend
     from cnncli.data.images import Images
     from cnncli.data.normalization import Normalization
     from cnncli.modelfile.file import ModelFile
@@ -34,7 +34,7 @@ class Trial:
 
 
 def try_scales(
-    backend: Backend,
+    backend: ExplainingBackend,
     saved: ModelFile,
     images: Images,
     normalizations: Sequence[Normalization],

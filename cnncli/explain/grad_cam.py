@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cnncli.architecture.receptive import Centres
-    from cnncli.backend.interface import Network
+    from cnncli.backend.interface import ExplainableNetwork
 
     Values = NDArray[np.float64]
 
@@ -56,7 +56,10 @@ class GradCam:
         return "image", f"{' x '.join(map(str, image.shape[:2]))} pixels", image
 
     def maps(
-        self, network: Network, image: NDArray[np.uint8], classes: Sequence[int]
+        self,
+        network: ExplainableNetwork,
+        image: NDArray[np.uint8],
+        classes: Sequence[int],
     ) -> list[Values]:
         """Return for each class what speaks for it, at each pixel of an image.
 

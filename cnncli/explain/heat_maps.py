@@ -13,7 +13,7 @@ from cnncli.explain.precision import check_finite
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cnncli.backend.interface import Network
+    from cnncli.backend.interface import ExplainableNetwork
 
     Values = NDArray[np.float64]
 
@@ -39,7 +39,10 @@ class Method(Protocol):
         """Return an image that the network sees, its name, and what it is."""
 
     def maps(
-        self, network: Network, image: NDArray[np.uint8], classes: Sequence[int]
+        self,
+        network: ExplainableNetwork,
+        image: NDArray[np.uint8],
+        classes: Sequence[int],
     ) -> list[Values]:
         """Return (height, width) for each class: at each pixel what speaks for it."""
 
@@ -92,8 +95,8 @@ class Explanation:
 
 
 def explain(
-    trained: Network,
-    chance: Network,
+    trained: ExplainableNetwork,
+    chance: ExplainableNetwork,
     image: NDArray[np.uint8],
     methods: Sequence[Method],
     class_number: int | None = None,
@@ -126,7 +129,7 @@ def explain(
 
 
 def _heat_maps(
-    method: Method, network: Network, image: NDArray[np.uint8], *classes: int
+    method: Method, network: ExplainableNetwork, image: NDArray[np.uint8], *classes: int
 ) -> list[HeatMap]:
     """Return a heat map of each class."""
     logits = _logits(network, image)
@@ -140,7 +143,7 @@ def _heat_maps(
     ]
 
 
-def _logits(network: Network, image: NDArray[np.uint8]) -> Values:
+def _logits(network: ExplainableNetwork, image: NDArray[np.uint8]) -> Values:
     (logits,) = network.logits(image[np.newaxis])
     check_finite("the network", logits)
     exact: Values = logits.astype(np.float64)

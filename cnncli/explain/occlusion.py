@@ -18,7 +18,7 @@ from cnncli.explain.precision import check_finite, without_rounding
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cnncli.backend.interface import Network
+    from cnncli.backend.interface import ExplainableNetwork
     from cnncli.data.images import Pixels
 
     Values = NDArray[np.float64]
@@ -111,7 +111,10 @@ class Occlusion:
         return images
 
     def maps(
-        self, network: Network, image: NDArray[np.uint8], classes: Sequence[int]
+        self,
+        network: ExplainableNetwork,
+        image: NDArray[np.uint8],
+        classes: Sequence[int],
     ) -> list[Values]:
         """Return for each class how far its logit falls, at each pixel of an image.
 

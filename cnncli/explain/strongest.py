@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cnncli.architecture.receptive import Field
-    from cnncli.backend.interface import Network
+    from cnncli.backend.interface import ExplainableNetwork
     from cnncli.data.images import Pixels
 
 
@@ -40,7 +40,7 @@ class Strongest:
 
 
 def find_strongest(
-    network: Network,
+    network: ExplainableNetwork,
     layer: str | None,
     pixels: Pixels,
     maps: Sequence[int] | None,

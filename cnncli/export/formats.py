@@ -47,7 +47,7 @@ class Trained:
 
     def inference_model(self) -> keras.Model:
         """Return the network without what only trains, with its normalisation."""
-        from cnncli.backend.inference import inference_model
+        from cnncli.backend.tensorflow.inference import inference_model
 
         return inference_model(
             self.network,

@@ -37,7 +37,7 @@ class KerasFile:
 
     def open(self, path: Path) -> Run:
         """Open a file with plain Keras."""
-        from cnncli.backend.inference import open_keras
+        from cnncli.backend.tensorflow.inference import open_keras
 
         return open_keras(path)
 

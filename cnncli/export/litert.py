@@ -33,7 +33,7 @@ class LiteRT:
 
     def write(self, trained: Trained, path: Path) -> None:
         """Write a network of LiteRT's own operators, of whole numbers if calibrated."""
-        from cnncli.backend.inference import write_litert
+        from cnncli.backend.tensorflow.inference import write_litert
         from cnncli.export.litert_metadata import with_metadata
 
         description = trained.description

@@ -29,7 +29,7 @@ class SavedModel:
 
     def write(self, trained: Trained, path: Path) -> None:
         """Write a folder with one function, ``serve``, and its signature."""
-        from cnncli.backend.inference import write_saved_model
+        from cnncli.backend.tensorflow.inference import write_saved_model
 
         description = trained.description
         write_saved_model(trained.inference_model(), path, description.output_name)
@@ -48,7 +48,7 @@ class SavedModel:
 
     def open(self, path: Path) -> Run:
         """Open a folder with plain TensorFlow."""
-        from cnncli.backend.inference import open_saved_model
+        from cnncli.backend.tensorflow.inference import open_saved_model
         from cnncli.export.description import OUTPUT_NAME
 
         return open_saved_model(path, OUTPUT_NAME)

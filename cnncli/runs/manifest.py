@@ -6,7 +6,6 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 from cnncli import __version__
-from cnncli.architecture.batches import batch_parts
 from cnncli.modelfile.check import file_digest
 from cnncli.modelfile.place import MODEL_NAME
 
@@ -27,7 +26,6 @@ def first_manifest(config: Config, runtime: dict[str, object]) -> dict[str, obje
         "cnncli": __version__,
         "name": config.name,
         "seed": config.seed,
-        "batch_parts": batch_parts(config),
         "precision": config.training.precision,
         "git_commit": _git_commit(),
         **runtime,

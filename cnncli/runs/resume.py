@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cnncli import __version__
-from cnncli.architecture.batches import batch_parts
 from cnncli.config import config_to_json
 from cnncli.config.flat import flattened
 from cnncli.config.schema import CosineDecay
@@ -29,6 +28,7 @@ _EPOCHS = "training.epochs"
 _TRACKER = "training.mlflow"
 _RUNTIME = (
     "cnncli",
+    "backend",
     "batch_parts",
     "python",
     "versions",
@@ -51,10 +51,9 @@ def run_identity(
         splits: Its images.
         runtime: What the backend says of itself.
     """
-    parts = batch_parts(config)
     return {
         "config": config_values(config),
-        "runtime": flattened({"cnncli": __version__, "batch_parts": parts, **runtime}),
+        "runtime": flattened({"cnncli": __version__, **runtime}),
         "images": {**splits.fingerprints, "split": splits.indices_digest},
     }
 

@@ -76,7 +76,10 @@ def run(
     config, warnings = experiment.config, Warnings()
     watcher = Watchers(watcher, warnings)
     if state is None:
-        manifest = {**first_manifest(config, backend.describe()), "measured": measured}
+        manifest = {
+            **first_manifest(config, backend.describe(config)),
+            "measured": measured,
+        }
         progress = None
     else:
         manifest, progress = folder.manifest(), state.progress
@@ -176,7 +179,7 @@ def _train(
         config, data.image_shape, len(data.class_names), splits.normalization
     )
     steps = backend.training_steps(network, splits.train, config.training)
-    identity = run_identity(config, splits, backend.describe())
+    identity = run_identity(config, splits, backend.describe(config))
     watcher.identified(identity)
     checkpoints = Checkpoints(folder, identity, network.model, steps)
     checkpoints.check_space(_other_bytes(experiment, splits))

@@ -24,8 +24,8 @@ from typing import Any
 from tests.soak.experiment import make_experiment
 
 POINTS = {
-    "step": ("cnncli.backend.steps.TensorFlowSteps", "run"),
-    "prediction": ("cnncli.backend.network.TensorFlowNetwork", "predict"),
+    "step": ("cnncli.backend.tensorflow.steps.TensorFlowSteps", "run"),
+    "prediction": ("cnncli.backend.tensorflow.network.TensorFlowNetwork", "predict"),
     "flush": ("os", "fsync"),
     "rename": ("pathlib.Path", "replace"),
 }

@@ -11,10 +11,10 @@ import tensorflow as tf
 
 from cnncli.architecture.batches import batch_parts
 from cnncli.backend.build import build_model, compile_model, measure_functions
-from cnncli.backend.memory import memory_errors
-from cnncli.backend.network import TensorFlowNetwork
-from cnncli.backend.optimizer import build_fast_optimizer
-from cnncli.backend.steps import TensorFlowSteps
+from cnncli.backend.tensorflow.memory import memory_errors
+from cnncli.backend.tensorflow.network import TensorFlowNetwork
+from cnncli.backend.tensorflow.optimizer import build_fast_optimizer
+from cnncli.backend.tensorflow.steps import TensorFlowSteps
 from cnncli.modelfile.file import load_weights, save_model
 from cnncli.system.processor import processor_name
 
@@ -31,7 +31,7 @@ _PACKAGES = ("tensorflow", "keras", "numpy", "h5py", "pandas", "matplotlib")
 
 
 class TensorFlow:
-    """The backend; see ``cnncli.backend.interface.Backend``."""
+    """The backend; see ``cnncli.backend.interface.ExplainingBackend``."""
 
     @memory_errors()
     def build(
@@ -86,9 +86,15 @@ class TensorFlow:
         optimizer = build_fast_optimizer(training)
         return TensorFlowSteps(built, optimizer, images, training.batch_size)
 
-    def describe(self) -> dict[str, object]:
-        """Return what decides a run's bits: versions, threads, machine, devices."""
+    def describe(self, config: Config) -> dict[str, object]:
+        """Return what decides a run's bits: versions, threads, machine, devices.
+
+        Args:
+            config: A resolved config.
+        """
         return {
+            "backend": "tensorflow",
+            "batch_parts": batch_parts(config),
             "python": platform.python_version(),
             "versions": {package: version(package) for package in _PACKAGES},
             "threads": {

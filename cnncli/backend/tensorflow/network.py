@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from cnncli.architecture.batches import CALL_BYTES, PREDICTION_BATCH, SIDE_BY_SIDE
 from cnncli.backend.interface import Prediction
-from cnncli.backend.memory import memory_errors
+from cnncli.backend.tensorflow.memory import memory_errors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +28,7 @@ _BATCHES_A_CALL = 16
 
 
 class TensorFlowNetwork:
-    """A network; see ``cnncli.backend.interface.Network``.
+    """A network; see ``cnncli.backend.interface.ExplainableNetwork``.
 
     The parts of a batch are computed as parallel branches of the graph. Two parts use
     two cores better than operations that share both cores do; the gradients are the

@@ -11,11 +11,11 @@ from cnncli.architecture.batches import batch_parts
 from cnncli.system.processor import available_threads, is_x86_64
 
 if TYPE_CHECKING:
-    from cnncli.backend.interface import Backend
+    from cnncli.backend.interface import ExplainingBackend
     from cnncli.config import Config
 
 
-def start(config: Config, *, lean: bool = False) -> Backend:
+def start(config: Config, *, lean: bool = False) -> ExplainingBackend:
     """Import TensorFlow and Keras, and set them up for a config.
 
     Args:
@@ -36,7 +36,7 @@ def start(config: Config, *, lean: bool = False) -> Backend:
     import tensorflow as tf
     from absl import logging
 
-    from cnncli.backend.tensorflow import TensorFlow
+    from cnncli.backend.tensorflow.backend import TensorFlow
 
     logging.set_verbosity(logging.ERROR)
     # Of how often it traces a graph, which grouped convolutions do, nobody has asked.

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from cnncli.architecture.batches import CALL_BYTES
-from cnncli.backend.memory import memory_errors
-from cnncli.backend.network import split_batch
+from cnncli.backend.tensorflow.memory import memory_errors
+from cnncli.backend.tensorflow.network import split_batch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cnncli.architecture import Shape
-    from cnncli.backend.network import TensorFlowNetwork
+    from cnncli.backend.tensorflow.network import TensorFlowNetwork
     from cnncli.data.images import Images
 
 

@@ -1,0 +1,1 @@
+"""The network on TensorFlow: trained step by step, looked into, exported."""
