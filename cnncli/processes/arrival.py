@@ -63,9 +63,9 @@ class Arrival:
                 reason = "what listens there doesn't go on talking"
             if time.monotonic() + _SECONDS_BETWEEN_TRIES > deadline:
                 raise ProcessesError(
-                    f"no process 0 at {self._coordinator} within {timeout:g} s: {reason}; "
-                    "see what it wrote, and whether its machine lets others reach that "
-                    "port"
+                    f"no process 0 at {self._coordinator} within {timeout:g} s: "
+                    f"{reason}; see what it wrote, and whether its machine lets others "
+                    "reach that port"
                 )
             time.sleep(_SECONDS_BETWEEN_TRIES)
 
@@ -74,23 +74,27 @@ class Arrival:
         try:
             link.post(Frame("hello", self._own.header()))
             while (frames := self._heard(link)) is not None:
-                for frame in frames:
+                for position, frame in enumerate(frames, 1):
                     if frame.kind == "welcome":
+                        link.put_back(frames[position:])
                         return self._arrived(link, frame)
-                    if frame.kind == "refused":
-                        raise ProcessesError(frame.header["words"])
-                    self._tell(frame.header["words"])
+                    self._take_words(frame)
         except FrameError as error:
             link.close()
             raise ProcessesError(
-                f"what listens at {self._coordinator} is not cnncli's process 0: it said "
-                f"{error}; choose another port for --coordinator"
+                f"what listens at {self._coordinator} is not cnncli's process 0: it "
+                f"said {error}; choose another port for --coordinator"
             ) from error
         except BaseException:
             link.close()
             raise
         link.close()
         return None
+
+    def _take_words(self, frame: Frame) -> None:
+        if frame.kind == "refused":
+            raise ProcessesError(frame.header["words"])
+        self._tell(frame.header["words"])
 
     def _heard(self, link: Link) -> list[Frame] | None:
         """Return what is said next; None if that is nothing."""

@@ -60,9 +60,7 @@ def launched(environ: Mapping[str, str], given: Launched) -> Launched | None:
     Raises:
         ConfigError: A variable is not what it should be.
     """
-    return (
-        _by_open_mpi(environ) or _by_slurm(environ) or _by_kubernetes(environ, given)
-    )
+    return _by_open_mpi(environ) or _by_slurm(environ) or _by_kubernetes(environ, given)
 
 
 def _by_open_mpi(environ: Mapping[str, str]) -> Launched | None:
@@ -133,8 +131,8 @@ def _first_pod(name: str) -> str:
     if pod is None:
         raise ConfigError(
             f"this pod's full name is {name!r}: expected one such as "
-            "job-3.service.namespace.svc.cluster.local; give the job's pods a subdomain "
-            "with a headless service, or give --coordinator"
+            "job-3.service.namespace.svc.cluster.local; give the job's pods a "
+            "subdomain with a headless service, or give --coordinator"
         )
     return f"{pod['job']}-0.{pod['domain']}"
 

@@ -6,9 +6,10 @@ import os
 import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cnncli.processes.place import Place
+if TYPE_CHECKING:
+    from cnncli.processes.place import Place
 
 VERSION = 1
 """Of what the processes say to each other."""

@@ -91,8 +91,8 @@ class Reception:
 
     def _spread_word(self, missing: list[int]) -> None:
         words = (
-            f"{len(self._here) + 1} of {self._own.count} processes are here; waiting for "
-            f"{numbers(missing)}"
+            f"{len(self._here) + 1} of {self._own.count} processes are here; waiting "
+            f"for {numbers(missing)}"
         )
         self._tell(words)
         for _, link in self._here.values():
@@ -162,16 +162,16 @@ class Reception:
         if is_loopback(address) and hello.host != own.host:
             return (
                 f"{hello.member} reached {own.member} at {address}, which no other "
-                "machine could; if they are containers of one machine, give "
-                "--coordinator an address that all can reach, or them the same host name"
+                "machine could; give --coordinator an address that all can reach, or "
+                "the same host name to containers of one machine"
             )
         names = sorted({*own.same, *hello.same})
         differing = [n for n in names if own.same.get(n) != hello.same.get(n)]
         if not differing:
             return ""
         each = "; ".join(
-            f"{name} is {_value(own, name)} for {own.member}, {_value(hello, name)} for "
-            f"{hello.member}"
+            f"{name} is {_value(own, name)} for {own.member}, {_value(hello, name)} "
+            f"for {hello.member}"
             for name in differing
         )
         return f"{each}; expected the same for all processes"

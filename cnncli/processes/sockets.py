@@ -38,13 +38,16 @@ def listen(coordinator: str) -> socket.socket:
     try:
         if is_loopback(host) or is_numeric(host):
             with suppress(_NotHereError):
-                return _bound("127.0.0.1" if host.lower() == "localhost" else host, port)
+                return _bound(
+                    "127.0.0.1" if host.lower() == "localhost" else host, port
+                )
         return _bound("", port)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise ProcessesError(
-                f"port {port} of this machine is in use: another run may listen there; "
-                "end it, or choose another port for --coordinator"
+                f"port {port} of this machine is in use: another run may listen there, "
+                "or another process of this one has --process-id 0 too; choose another "
+                "port for --coordinator"
             ) from error
         raise ProcessesError(
             f"can't listen at {coordinator}: {error.strerror}; choose another port for "

@@ -53,6 +53,7 @@ class Link:
         self.most = most
         self.is_at_end = False
         self._outgoing: deque[memoryview] = deque()
+        self._put_back: list[Frame] = []
         self._header: dict[str, Any] | None = None
         self._length = 0
         self._data_length = 0
@@ -101,6 +102,10 @@ class Link:
             else:
                 self._outgoing[0] = piece[sent:]
 
+    def drop_outgoing(self) -> None:
+        """Forget what is still to be sent."""
+        self._outgoing.clear()
+
     def receive(self) -> list[Frame]:
         """Return the frames that have come; sets ``is_at_end``.
 
@@ -108,7 +113,7 @@ class Link:
             FrameError: Something else has come.
             OSError: The connection is broken.
         """
-        frames: list[Frame] = []
+        frames, self._put_back = self._put_back, []
         for _ in range(_READS_AT_ONCE):
             try:
                 count = self._connection.recv_into(self._part[self._filled :])
@@ -127,6 +132,10 @@ class Link:
                 if frame := self._next_part():
                     frames.append(frame)
         return frames
+
+    def put_back(self, frames: list[Frame]) -> None:
+        """Have ``receive`` return frames once more, before others."""
+        self._put_back = frames
 
     def hang_up(self) -> None:
         """Say that nothing more will come."""
