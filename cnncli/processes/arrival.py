@@ -12,7 +12,7 @@ from cnncli.processes.members import Hello, Member
 from cnncli.processes.sockets import connect, wait_for_any
 from cnncli.processes.wire import Frame, FrameError, Link
 
-_SECONDS_BETWEEN_TRIES = 0.5
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 
 
 class Arrival:
@@ -50,6 +50,7 @@ class Arrival:
             ProcessesError: This process can't take part, or process 0 isn't there.
         """
         deadline = time.monotonic() + timeout
+        pause = _FIRST_PAUSE
         while True:
             self._tell(f"waiting for process 0 at {self._coordinator}")
             left = max(deadline - time.monotonic(), 0.1)
@@ -61,13 +62,14 @@ class Arrival:
                 if (arrived := self._welcomed(link)) is not None:
                     return arrived
                 reason = "what listens there doesn't go on talking"
-            if time.monotonic() + _SECONDS_BETWEEN_TRIES > deadline:
+            if time.monotonic() + pause > deadline:
                 raise ProcessesError(
                     f"no process 0 at {self._coordinator} within {timeout:g} s: "
                     f"{reason}; see what it wrote, and whether its machine lets others "
                     "reach that port"
                 )
-            time.sleep(_SECONDS_BETWEEN_TRIES)
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _welcomed(self, link: Link) -> tuple[list[Member], Link, str] | None:
         """Say hello and wait; return None if process 0 falls silent or is gone."""

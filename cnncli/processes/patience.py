@@ -15,6 +15,7 @@ class Patience:
         answer: From a question where a process is to its answer.
         later: By which the others ask later than process 0.
         farewell: For the last messages to be taken.
+        linger: For the others to hang up after that.
         silence: From a word of process 0 to the next, before all are there.
         look: Between two looks at what has become of the others.
     """
@@ -24,5 +25,6 @@ class Patience:
     answer: float = 5.0
     later: float = 15.0
     farewell: float = 60.0
+    linger: float = 1.0
     silence: float = 10.0
     look: float = 0.5

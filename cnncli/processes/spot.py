@@ -15,6 +15,7 @@ EXCHANGE = "in an exchange"
 BETWEEN = "between two steps"
 
 _FRAMES = 12
+_PACKAGE = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,16 @@ class Whereabouts:
         doing: As in ``Spot``.
         turn: As in ``Spot``.
         seconds: For how long it has been there.
-        stack: The calls that its main thread is in, the innermost first.
+        place: The innermost call that its main thread is in, of this program if there
+            is one.
+        stack: All those calls, the innermost first.
     """
 
     activity: str
     doing: str
     turn: int
     seconds: float
+    place: str
     stack: list[str]
 
     def header(self) -> dict[str, Any]:
@@ -84,8 +88,7 @@ class Whereabouts:
 
     def __str__(self) -> str:
         words = [f"for {self.seconds:.0f} s {self.activity}", self.doing]
-        words += [f"at {self.stack[0]}"] if self.stack else []
-        return ", ".join(word for word in words if word)
+        return ", ".join(word for word in [*words, self.place] if word)
 
 
 def whereabouts(spot: Spot, thread: int) -> Whereabouts:
@@ -96,14 +99,27 @@ def whereabouts(spot: Spot, thread: int) -> Whereabouts:
         thread: The main thread.
     """
     seconds = time.monotonic() - spot.since
-    return Whereabouts(spot.activity, spot.doing, spot.turn, seconds, _stack(thread))
+    calls = _calls(thread)
+    own = (call for call in calls if Path(call.filename).is_relative_to(_PACKAGE))
+    innermost = next(own, calls[0] if calls else None)
+    return Whereabouts(
+        spot.activity,
+        spot.doing,
+        spot.turn,
+        seconds,
+        f"in {_call(innermost)}" if innermost else "",
+        [_call(call) for call in calls],
+    )
 
 
-def _stack(thread: int) -> list[str]:
+def _calls(thread: int) -> traceback.StackSummary:
     # Sources are not read: the disk may be what the thread is waiting for.
-    frames = traceback.StackSummary.extract(
+    return traceback.StackSummary.extract(
         traceback.walk_stack(sys._current_frames().get(thread)),  # noqa: SLF001
         limit=_FRAMES,
         lookup_lines=False,
     )
-    return [f"{one.name} ({Path(one.filename).name}:{one.lineno})" for one in frames]
+
+
+def _call(call: traceback.FrameSummary) -> str:
+    return f"{call.name} ({Path(call.filename).name}:{call.lineno})"

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _ANY_LENGTH = 1 << 62
 _GONE = (BrokenPipeError, ConnectionResetError)
-_SECONDS_TO_LINGER = 1.0
 _SECONDS_AFTER_A_LOSS = 2.0
 
 
@@ -274,7 +273,7 @@ class Talk:
                 if link.is_at_end:
                     self._links.pop(index).close()
             if hung_up >= set(self._links):
-                deadline = min(deadline, time.monotonic() + _SECONDS_TO_LINGER)
+                deadline = min(deadline, time.monotonic() + self._patience.linger)
             wait_for_any(
                 [], self._links.values(), min(0.1, deadline - time.monotonic())
             )
