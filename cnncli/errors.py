@@ -109,6 +109,10 @@ class DiedError(TrainingError):
         return [*heading, *said[-_LAST_LINES:], *super().lines()]
 
 
+class ProcessesError(TrainingError):
+    """The processes that train one network together can't go on, for one of them."""
+
+
 class MemberError(CnncliError):
     """A run of a study ended with an error that isn't the run's own.
 

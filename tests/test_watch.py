@@ -21,12 +21,13 @@ from cnncli.system.watch import watched
 from tests.tiny import CONFIG
 
 PROGRAM = """\
-import os, signal, sys, time
+import os, signal, sys, threading, time
 import click
 from cnncli import cli
 from cnncli.commands.started import native_stderr_watched
 from cnncli.errors import GateError
 from cnncli.system.signals import stop_request
+from cnncli.system.watch import end_with
 
 def work():
     {block}
@@ -93,6 +94,13 @@ def run(*command: Any, **options: Any) -> subprocess.CompletedProcess[str]:
         ),
         ("os.kill(os.getpid(), signal.SIGKILL)", 6, "", KILLED),
         ("os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM, "", ""),
+        ("end_with('é died; \\x1b')", 6, "", "error: é died; \\x1b\n"),
+        (
+            "threading.Thread(target=end_with, args=['gone']).start(); time.sleep(60)",
+            6,
+            "",
+            "error: gone\n",
+        ),
     ],
 )
 def test_end_within_the_block(
@@ -134,6 +142,21 @@ def test_the_last_lines_of_the_log_are_shown() -> None:
         "E0000 \\x1b[2J\ufffd" + 489 * "x",
         "error: the process was ended by signal 6 (Aborted)",
     ]
+
+
+@pytest.mark.parametrize(
+    "prelude", ["os.fork = lambda: os.open('/', os.O_WRONLY)", "pass"]
+)
+def test_last_words_without_another_process_to_leave_them_to(prelude: str) -> None:
+    """Where none could be made, and after the block."""
+    block, after = ("pass", "end_with('gone')")
+    if prelude != "pass":
+        block, after = after, block
+    text = PROGRAM.format(block=block, after=after)
+    done = run(
+        sys.executable, "-c", text.replace("cli.main()", prelude + "\ncli.main()"), "do"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (6, "", "error: gone\n")
 
 
 def heard(terminal: int, last: bytes) -> bytes:

@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, NoReturn
 
-from cnncli.errors import DiedError
+from cnncli.errors import DiedError, ProcessesError
 from cnncli.system.signals import STOPPING
-from cnncli.system.terminal import restore_screen
+from cnncli.system.stderr import temporary_file
+from cnncli.system.terminal import restore_screen, say
 
 _SECONDS_OF_A_BURST = 0.1
 _DONE = 0  # no signal has this number
@@ -29,6 +30,9 @@ _HINTS: dict[int, str] = {
     signal.SIGILL: "; this processor lacks an instruction that TensorFlow needs",
 }
 _PR_SET_PDEATHSIG = 1
+
+_last_words: list[BinaryIO] = []
+"""The file, in the second process, where it can leave its last words for the first."""
 
 
 @contextmanager
@@ -48,8 +52,11 @@ def watched(log: BinaryIO) -> Iterator[None]:
 
     Raises:
         DiedError: In the first process, if the second has been ended.
+        OutputError: There is no place for temporary files.
+        ProcessesError: In the first process, if the second has ended with such words.
     """
     sys.stdout.flush()  # or both would do it
+    words = temporary_file()
     heard, told = os.pipe()
     os.set_blocking(heard, False)
     os.set_blocking(told, False)
@@ -59,11 +66,12 @@ def watched(log: BinaryIO) -> Iterator[None]:
     try:
         second = os.fork()
     except OSError:
-        pass
+        words.close()
     else:
         if second:
-            _outlive(_Second(second, heard), heeded, log)
+            _outlive(_Second(second, heard), heeded, log, words)
         die_with(first)
+        _last_words.append(words)
         # Each signal that Python is to handle is written there as it comes.
         signal.set_wakeup_fd(told)
     try:
@@ -71,6 +79,24 @@ def watched(log: BinaryIO) -> Iterator[None]:
         yield
     finally:
         os.write(told, bytes([_DONE]))
+        _last_words.clear()
+        words.close()
+
+
+def end_with(message: str) -> NoReturn:
+    """End the process at once, from any thread, with an error that is to be shown.
+
+    The second process leaves it to the first, which raises it as a ``ProcessesError``.
+
+    Args:
+        message: The error's.
+    """
+    if _last_words:
+        os.pwrite(_last_words[0].fileno(), message.encode(errors="replace"), 0)
+    else:
+        restore_screen()
+        say(f"error: {message}")
+    os._exit(ProcessesError.exit_code)
 
 
 class _Second:
@@ -120,13 +146,22 @@ class _Second:
         return said
 
 
-def _outlive(second: _Second, heeded: set[signal.Signals], log: BinaryIO) -> NoReturn:
+def _outlive(
+    second: _Second, heeded: set[signal.Signals], log: BinaryIO, words: BinaryIO
+) -> NoReturn:
     """Wait for the end of the second process, and end as it did.
 
     Raises:
         DiedError: It has been ended.
+        ProcessesError: It has ended with words.
     """
     code = second.end(heeded)
+    with words:
+        words.seek(0)
+        message = words.read().decode(errors="replace")
+    if message:
+        restore_screen()
+        raise ProcessesError(message)
     if code >= 0 and second.is_done:
         os._exit(code)
     restore_screen()
