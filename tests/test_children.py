@@ -154,7 +154,7 @@ def test_a_system_that_allows_no_more_processes(
         run_each([Told().command("summary")], 1)
     assert str(caught.value) == (
         "can't start another process: Resource temporarily unavailable; end some, or "
-        "try --jobs 1"
+        "try fewer at a time"
     )
 
 

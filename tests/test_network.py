@@ -12,7 +12,9 @@ from cnncli.config.schema import Config
 from cnncli.data.images import Images
 from cnncli.data.normalization import Normalization
 from cnncli.errors import TrainingError
+from cnncli.processes.group import ALONE
 from cnncli.system.signals import StopRequest
+from cnncli.training.agreement import Pace
 from cnncli.training.fit import check_finite, epoch_order, fit
 from cnncli.training.progress import TrainingProgress
 from cnncli.training.watchers import Watcher
@@ -80,7 +82,7 @@ def train(config: Config, images: Images, *, parts: int) -> tuple[Any, list[Any]
         config.training,
         seed=config.seed,
         watcher=Watcher(),
-        request=StopRequest(),
+        pace=Pace(ALONE, StopRequest(), steps.most_at_once),
         progress=progress,
     )
     assert is_over

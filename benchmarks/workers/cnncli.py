@@ -77,7 +77,9 @@ class EpochTimes(QuietProgress):
 def train_in_epochs(experiment: Experiment) -> None:
     """Train without end, an epoch a turn."""
     from cnncli.evaluation.evaluate import evaluate
+    from cnncli.processes.group import ALONE
     from cnncli.system.signals import StopRequest
+    from cnncli.training.agreement import Pace
     from cnncli.training.fit import fit
     from cnncli.training.progress import TrainingProgress
 
@@ -94,7 +96,7 @@ def train_in_epochs(experiment: Experiment) -> None:
         config.training.model_copy(update={"epochs": ENDLESS}),
         seed=config.seed,
         watcher=EpochTimes(epochs),
-        request=StopRequest(),
+        pace=Pace(ALONE, StopRequest(), steps.most_at_once),
         progress=TrainingProgress(),
     )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cnncli.errors import ConfigError
+
 if TYPE_CHECKING:
     from cnncli.config import Config
 
@@ -22,6 +24,10 @@ parts together take 12 % more work with 8 images a part than with 32, 36 % with 
 with 2, for the documented network on one thread."""
 
 
+_SHARES = (4, 2)
+"""Into how many shares a batch is cut on processors, the first that fits."""
+
+
 def batch_parts(config: Config) -> int:
     """Return in how many parts, computed in parallel, a batch is best cut.
 
@@ -38,3 +44,38 @@ def batch_parts(config: Config) -> int:
         return 1
     threads = training.threads or 2
     return max(2, min(threads, training.batch_size // _SMALLEST_PART))
+
+
+def processor_devices(batch_size: int, processes: int) -> int:
+    """Return how many devices a process makes of its processor on JAX.
+
+    As many in all for one, two and four processes, so that these compute the same: a
+    batch is cut into a share for each device.
+
+    Args:
+        batch_size: Images in a batch.
+        processes: How many processes train together.
+    """
+    for shares in _SHARES:
+        if batch_size % shares == 0 == shares % processes:
+            return shares // processes
+    return 1
+
+
+def check_shares(batch_size: int, devices: int) -> None:
+    """Refuse a batch that can't be cut into equal shares.
+
+    Args:
+        batch_size: Images in a batch.
+        devices: How many are to have a share.
+
+    Raises:
+        ConfigError: It can't; with the nearest sizes that can.
+    """
+    if batch_size % devices:
+        below = batch_size // devices * devices
+        sizes = [f"{size:,}" for size in (below, below + devices) if size]
+        raise ConfigError(
+            f"training.batch_size: {batch_size:,} images can't be shared out equally "
+            f"to {devices:,} devices; try {' or '.join(sizes)}"
+        )

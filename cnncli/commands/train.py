@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cnncli.commands import offered
+from cnncli.commands.compute import chosen_compute, compute_options
 from cnncli.commands.options import (
     check_exclusive,
     file_path,
@@ -20,10 +22,11 @@ from cnncli.commands.options import (
 )
 from cnncli.commands.seeds import format_seeds, run_seeds
 from cnncli.commands.started import backend_started
-from cnncli.commands.trained import check_run, format_run, train_into
+from cnncli.commands.trained import check_run, follow_run, format_run, train_into
 from cnncli.system.terminal import say
 
 if TYPE_CHECKING:
+    from cnncli.commands.compute import Compute
     from cnncli.experiment.load import Experiment
     from cnncli.experiment.measured import Measured
 
@@ -62,6 +65,7 @@ if TYPE_CHECKING:
 @click.option(
     "--profile", is_flag=True, help="Write a TensorBoard profile of a few steps."
 )
+@compute_options
 @json_option
 @quiet_option
 def train(
@@ -78,6 +82,7 @@ def train(
     profile: bool,
     as_json: bool,
     quiet: bool,
+    **computing: Any,
 ) -> None:
     """Train the network of CONFIG and write a run folder.
 
@@ -107,6 +112,11 @@ def train(
     place = out or Path("runs") / f"{experiment.config.name}{'-seeds' * bool(seeds)}"
     folder = RunFolder(place)
     measured = measured or (folder.measured if resume else "test")
+    compute = chosen_compute(folder.manifest() if resume else {}, **computing)
+    if compute.backend == "jax":
+        check_exclusive(seeds=seeds, backend=compute.backend)
+        check_exclusive(profile=profile, backend=compute.backend)
+        check_exclusive(dry_run=dry_run, backend=compute.backend)
     check_run(experiment, place, measured, quiet=quiet)
     if dry_run:
         folder.check(overwrite=overwrite)
@@ -127,10 +137,17 @@ def train(
             json.dumps(spread.to_dict(), indent=2) if as_json else format_seeds(spread)
         )
         return
+    if compute.follows:
+        follow_run(experiment, compute, quiet=quiet)
+        return
+    compute = replace(
+        compute, arguments=_arguments(config, overrides, compute, smoke=smoke)
+    )
     result = train_into(
         folder,
         experiment,
         measured,
+        compute=compute,
         overwrite=overwrite,
         resume=resume,
         profile=profile,
@@ -139,6 +156,21 @@ def train(
     click.echo(
         json.dumps(result.to_dict(), indent=2) if as_json else format_run(result)
     )
+
+
+def _arguments(
+    config: Path | None, overrides: tuple[str, ...], compute: Compute, *, smoke: bool
+) -> tuple[str, ...]:
+    """Return the command line of the processes that train the same beside this one."""
+    options = [f"--set={setting}" for setting in overrides]
+    options += ["--smoke"] if smoke else []
+    options += [f"--devices={compute.devices}"] if compute.devices else []
+    options += [
+        "--quiet",
+        "--backend=jax",
+        f"--start-timeout={compute.start_timeout:g}",
+    ]
+    return (*options, "--", str(config)) if config else tuple(options)
 
 
 def _dry_run(experiment: Experiment, out: Path) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cnncli.commands.compute import ON_TENSORFLOW, computing
 from cnncli.commands.started import native_stderr_watched
 from cnncli.errors import printable
 from cnncli.modelfile.place import REPORT_NAME
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from cnncli.commands.compute import Compute
     from cnncli.experiment.load import Experiment
     from cnncli.experiment.measured import Measured
     from cnncli.runs.folder import RunFolder
@@ -60,6 +62,7 @@ def train_into(
     *,
     overwrite: bool,
     resume: bool,
+    compute: Compute = ON_TENSORFLOW,
     profile: bool = False,
     quiet: bool,
     noting: Callable[[Watcher], Watcher] | None = None,
@@ -72,6 +75,7 @@ def train_into(
         measured: Which images it is measured on in the end.
         overwrite: Whether the run in the folder may be replaced.
         resume: Whether that run is to go on.
+        compute: What it is computed with.
         profile: Whether to write a profile of a few steps.
         quiet: Whether to show warnings only.
         noting: Makes another watcher, which notes what it finds to the one it is given.
@@ -97,6 +101,7 @@ def train_into(
             experiment,
             measured,
             state,
+            compute,
             profile=profile,
             quiet=quiet,
             noting=noting,
@@ -108,13 +113,13 @@ def _run(
     experiment: Experiment,
     measured: Measured,
     state: State | None,
+    compute: Compute,
     *,
     profile: bool,
     quiet: bool,
     noting: Callable[[Watcher], Watcher] | None,
 ) -> RunResult:
     """Run an experiment with its progress on stderr."""
-    from cnncli.backend.tensorflow.start import start
     from cnncli.commands.progress import open_progress
     from cnncli.runs.endings import death_noted
     from cnncli.runs.run import run
@@ -125,9 +130,8 @@ def _run(
         death_noted(folder, experiment.config),
         native_stderr_watched() as log,
         open_progress(quiet=quiet) as progress,
+        computing(compute, experiment.config, progress.status) as (backend, group),
     ):
-        progress.status("starting TensorFlow")
-        backend = start(experiment.config, lean=True)
         watchers: list[Watcher] = [progress]
         if noting is not None:
             watchers.append(noting(progress))
@@ -141,11 +145,47 @@ def _run(
                 watchers.append(StepProfile(folder / "profile"))
         watcher = Watchers(*watchers)
         result = run(
-            experiment, folder, backend, watcher, log, state, measured=measured
+            experiment,
+            folder,
+            backend,
+            watcher,
+            log,
+            state,
+            measured=measured,
+            group=group,
         )
     if profile or curves:
         say(f"open it with: tensorboard --logdir {folder.path}")
     return result
+
+
+def follow_run(experiment: Experiment, compute: Compute, *, quiet: bool) -> None:
+    """Train with a process 0, which shows how it goes and writes the run folder.
+
+    Args:
+        experiment: What to train.
+        compute: What it is computed with.
+        quiet: Whether to say nothing of it.
+
+    Raises:
+        CnncliError: As for ``computing`` and ``follow``.
+    """
+    from cnncli.runs.follow import follow
+
+    def tell(words: str) -> None:
+        if not quiet:
+            say(words)
+
+    with (
+        native_stderr_watched(),
+        computing(compute, experiment.config, tell) as (backend, group),
+    ):
+        if not quiet:
+            say(
+                f"process {group.index} of {group.count}; process 0 on "
+                f"{group.hosts[0]} shows how the run goes, and keeps it"
+            )
+        follow(experiment, backend, group)
 
 
 def _check_installed(experiment: Experiment, *, profile: bool) -> None:

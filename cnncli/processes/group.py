@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from cnncli.errors import CnncliError, ProcessesError
+from cnncli.processes.address import is_loopback, numeric
 from cnncli.processes.arrival import Arrival
 from cnncli.processes.centre import CentralTalk
 from cnncli.processes.door import Door
@@ -32,14 +33,18 @@ class Group(Protocol):
         count: How many there are.
         hosts: The host name of each, by number.
         local_index: Which of those on its host this one is.
+        has_neighbours: Whether there are others on its host.
         address: The numeric address under which this process reaches process 0.
+        own_address: The one of this machine under which the others reach it.
     """
 
     index: int
     count: int
     hosts: list[str]
     local_index: int
+    has_neighbours: bool
     address: str
+    own_address: str
 
     def exchange(self, value: bytes, *, doing: str, limit: float) -> list[bytes]:
         """Give every process a value; return that of each, in their order.
@@ -73,7 +78,8 @@ class _Alone:
     index = 0
     count = 1
     local_index = 0
-    address = "127.0.0.1"
+    has_neighbours = False
+    address = own_address = "127.0.0.1"
 
     def __init__(self) -> None:
         self.hosts = [socket.gethostname()]
@@ -98,6 +104,7 @@ class _Company:
         members: All of them.
         index: The number of this one.
         address: Of process 0.
+        own_address: Of this one.
         talk: With the others.
         patience: How long to wait for what.
     """
@@ -107,6 +114,7 @@ class _Company:
         members: list[Member],
         index: int,
         address: str,
+        own_address: str,
         talk: Talk,
         patience: Patience,
     ) -> None:
@@ -114,7 +122,9 @@ class _Company:
         self.count = len(members)
         self.hosts = [member.host for member in members]
         self.local_index = self.hosts[:index].count(self.hosts[index])
+        self.has_neighbours = self.hosts.count(self.hosts[index]) > 1
         self.address = address
+        self.own_address = own_address
         self.member = members[index]
         self._talk = talk
         self._patience = patience
@@ -202,16 +212,20 @@ def _met(
     if place.index:
         arrival = Arrival(place.coordinator, own, tell, patience.silence)
         members, link, address = arrival.come(timeout)
+        own_address = numeric(link.own_host())
+        if is_loopback(own_address):  # it is on the machine of process 0
+            own_address = address
         talk = OuterTalk(members, place.index, link, patience=patience, end=end)
     else:
         door = Door(place.coordinator)
         try:
             members, links, address = Reception(door, own, tell).receive_all(timeout)
+            own_address = address
         except BaseException:
             door.close()
             raise
         talk = CentralTalk(members, links, door, patience=patience, end=end)
-    return talk, _Company(members, place.index, address, talk, patience)
+    return talk, _Company(members, place.index, address, own_address, talk, patience)
 
 
 def _last_words(group: _Company, error: BaseException) -> str:

@@ -13,8 +13,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from cnncli.config import config_to_yaml
 from cnncli.data.audit import suspicions
 from cnncli.data.dataset import Splits, load_splits
-from cnncli.errors import OutputError, StoppedError, TrainingError
+from cnncli.errors import (
+    DataError,
+    OutputError,
+    ProcessesError,
+    StoppedError,
+    TrainingError,
+)
 from cnncli.experiment.precision import precision_warning
+from cnncli.processes.group import ALONE
+from cnncli.runs.alike import MEASURING, TAKING_OVER, check_alike, told_by_first
 from cnncli.runs.checkpoints import Checkpoints
 from cnncli.runs.endings import ending_noted, stop_if_asked, write_log
 from cnncli.runs.manifest import first_manifest, last_manifest
@@ -22,8 +30,10 @@ from cnncli.runs.mlflow import mlflow_told
 from cnncli.runs.reports import measure
 from cnncli.runs.results import RunResult, write_history, write_report, write_results
 from cnncli.runs.resume import check_same, extension_warning, run_identity
+from cnncli.runs.state import State, state_to_bytes
 from cnncli.system.signals import StopRequest, stop_request
 from cnncli.system.tracking import heeding
+from cnncli.training.agreement import Pace, shared_network
 from cnncli.training.fit import fit
 from cnncli.training.progress import TrainingProgress
 from cnncli.training.watchers import Warnings, Watchers
@@ -34,9 +44,9 @@ if TYPE_CHECKING:
     from cnncli.data.images import Images
     from cnncli.experiment.load import Experiment
     from cnncli.experiment.measured import Measured
+    from cnncli.processes.group import Group
     from cnncli.report.known import Measurement
     from cnncli.runs.folder import RunFolder
-    from cnncli.runs.state import State
     from cnncli.training.watchers import Watcher
 
 _BYTES_A_PREDICTION = 64
@@ -52,6 +62,7 @@ def run(
     state: State | None = None,
     *,
     measured: Measured = "test",
+    group: Group = ALONE,
 ) -> RunResult:
     """Train, evaluate and write everything down.
 
@@ -63,6 +74,8 @@ def run(
         log: What libraries wrote to stderr; a copy goes to the run folder.
         state: Where to go on from; without one, the run begins.
         measured: Which images the network is measured on in the end.
+        group: The processes that train it together, of which this one is number 0; the
+            others call ``follow``.
 
     Raises:
         ConfigError: The run in the folder can't go on here exactly.
@@ -89,7 +102,7 @@ def run(
             folder.start(config_to_yaml(config), manifest)
         with ending_noted(folder, log):
             trained, measurement = _train_and_measure(
-                experiment, folder, backend, watcher, state, measured
+                experiment, folder, backend, watcher, state, measured, group
             )
             watcher.status("writing the run folder")
             write_results(
@@ -141,6 +154,7 @@ def _train_and_measure(
     watcher: Watcher,
     state: State | None,
     measured: Measured,
+    group: Group,
 ) -> tuple[_Trained, Measurement]:
     """Train, and measure the images that are to be measured in the end.
 
@@ -148,9 +162,12 @@ def _train_and_measure(
         StoppedError: A signal has asked to stop; the state is on the disk.
     """
     with stop_request() as request:
-        trained = _train(experiment, folder, backend, watcher, request, state, measured)
+        trained = _train(
+            experiment, folder, backend, watcher, request, state, measured, group
+        )
         gc.collect()  # the training images
         watcher.status("evaluating")
+        told_by_first(group, measured.encode(), MEASURING)
         classes = experiment.data.class_names
         measurement = measure(trained.network, trained.images, classes, split=measured)
         stop_if_asked(request, folder, trained.progress)
@@ -165,10 +182,12 @@ def _train(
     request: StopRequest,
     state: State | None,
     measured: Measured,
+    group: Group,
 ) -> _Trained:
     """Read the images and train, from the beginning or from a state on.
 
     Raises:
+        ProcessesError: Another process was lost, with how to go on.
         StoppedError: A signal has asked to stop; the state is on the disk.
         TrainingError: Training diverged, with how to keep what was good.
     """
@@ -180,6 +199,7 @@ def _train(
     )
     steps = backend.training_steps(network, splits.train, config.training)
     identity = run_identity(config, splits, backend.describe(config))
+    check_alike(group, identity["images"], "images", DataError)
     watcher.identified(identity)
     checkpoints = Checkpoints(folder, identity, network.model, steps)
     checkpoints.check_space(_other_bytes(experiment, splits))
@@ -190,17 +210,26 @@ def _train(
         progress = _go_on(
             folder, config, checkpoints, identity, state, watcher, measured
         )
+    told_by_first(
+        group,
+        state_to_bytes(State(identity, progress, steps.variables())),
+        TAKING_OVER,
+    )
+    shared = shared_network(network, group)
     try:
         is_over = fit(
-            network,
+            shared,
             steps,
             splits.validation,
             config.training,
             seed=config.seed,
             watcher=Watchers(watcher, checkpoints),
-            request=request,
+            pace=Pace(group, request, steps.most_at_once),
             progress=progress,
         )
+    except ProcessesError:
+        _leave_history(folder, progress)
+        raise
     except TrainingError as error:
         _leave_history(folder, progress)
         raise TrainingError(f"{error}{checkpoints.last_good_state()}") from error
@@ -209,7 +238,7 @@ def _train(
         _leave_history(folder, progress)
         stop_if_asked(request, folder, progress)
     images = getattr(splits, measured)
-    return _Trained(network, progress, images, splits.describe())
+    return _Trained(shared, progress, images, splits.describe())
 
 
 def _stop_reading(request: StopRequest, folder: RunFolder, state: State | None) -> None:

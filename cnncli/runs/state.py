@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,24 @@ def write_state(path: Path, state: State) -> None:
     Raises:
         OutputError: The file can't be written.
     """
+    with replacing(path) as temporary:
+        np.savez(temporary, allow_pickle=False, **_arrays(state))
+
+
+def state_to_bytes(state: State) -> bytes:
+    """Return what ``state.npz`` would have in it."""
+    file = BytesIO()
+    np.savez(file, allow_pickle=False, **_arrays(state))
+    return file.getvalue()
+
+
+def state_from_bytes(content: bytes) -> State:
+    """Return the state that another process of the run has made bytes of."""
+    return _parsed(BytesIO(content))
+
+
+def _arrays(state: State) -> dict[str, np.ndarray]:
+    """Return a state as arrays, by their names in the file."""
     progress = state.progress
     about = {
         "schema": _SCHEMA,
@@ -65,8 +84,7 @@ def write_state(path: Path, state: State) -> None:
     arrays |= _numbered("kept", progress.kept_weights)
     if progress.sums is not None:
         arrays["sums"] = progress.sums
-    with replacing(path) as temporary:
-        np.savez(temporary, allow_pickle=False, **arrays)
+    return arrays
 
 
 def read_state(path: Path) -> State:
@@ -81,24 +99,7 @@ def read_state(path: Path) -> State:
             "without --resume"
         )
     try:
-        arrays = _read_arrays(path)
-        about = json.loads(str(arrays["about"]))
-        if about["schema"] != _SCHEMA:
-            raise ValueError(f"expected {_SCHEMA}")
-        kept = _from_numbered("kept", arrays)
-        progress = TrainingProgress(
-            [dict(row) for row in about["history"]],
-            [float(seconds) for seconds in about["seconds"]],
-            int(about["step"]),
-            arrays.get("sums"),
-            float(about["elapsed"]),
-            int(about["kept_epoch"]),
-            kept or None,
-        )
-        values = _from_numbered("variable", arrays)
-        variables = list(zip(about["paths"], values, strict=True))
-        identity = {name: dict(about["identity"][name]) for name in _SECTIONS}
-        return State(identity, progress, variables)
+        return _parsed(path)
     except (
         *(OSError, EOFError, MemoryError, KeyError, TypeError, ValueError),
         *(NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error),
@@ -109,12 +110,33 @@ def read_state(path: Path) -> State:
         ) from error
 
 
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+def _parsed(file: Path | BytesIO) -> State:
+    arrays = _read_arrays(file)
+    about = json.loads(str(arrays["about"]))
+    if about["schema"] != _SCHEMA:
+        raise ValueError(f"expected {_SCHEMA}")
+    kept = _from_numbered("kept", arrays)
+    progress = TrainingProgress(
+        [dict(row) for row in about["history"]],
+        [float(seconds) for seconds in about["seconds"]],
+        int(about["step"]),
+        arrays.get("sums"),
+        float(about["elapsed"]),
+        int(about["kept_epoch"]),
+        kept or None,
+    )
+    values = _from_numbered("variable", arrays)
+    variables = list(zip(about["paths"], values, strict=True))
+    identity = {name: dict(about["identity"][name]) for name in _SECTIONS}
+    return State(identity, progress, variables)
+
+
+def _read_arrays(file: Path | BytesIO) -> dict[str, np.ndarray]:
     """Read all arrays; what is compressed wasn't written here and may be a bomb."""
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(file) as archive:
         if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
             raise ValueError("expected nothing to be compressed")
-    with np.load(path, allow_pickle=False) as arrays:
+    with np.load(file, allow_pickle=False) as arrays:
         return dict(arrays)
 
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,70 @@ class Ending:
 
     code: int
     said: str
+
+
+class Child:
+    """A command line of this program in a process that ends with this one, on Linux.
+
+    It is in a group of its own, so that Ctrl-C doesn't reach it.
+
+    Args:
+        arguments: All but the program's name.
+        settings: What its environment has beside that of this process.
+
+    Raises:
+        OutputError: There is no place for a temporary file.
+        TrainingError: The system allows no more processes.
+    """
+
+    def __init__(
+        self, arguments: Sequence[str], settings: Mapping[str, str] | None = None
+    ) -> None:
+        self._stderr = temporary_file()
+        starter = [sys.executable, "-P", "-c", _STARTER]
+        try:
+            self._process = subprocess.Popen(
+                [*starter, str(_PACKAGE_ROOT), str(os.getpid()), *arguments],
+                env={**os.environ, **(settings or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._stderr,
+                process_group=0,
+            )
+        except OSError as error:
+            self._stderr.close()
+            raise TrainingError(
+                f"can't start another process: {error.strerror}; end some, or try "
+                "fewer at a time"
+            ) from error
+        self._is_told = False
+        self._said = ""
+
+    def ending(self) -> Ending | None:
+        """Return how it ended, if it has."""
+        code = self._process.poll()
+        if code is None:
+            return None
+        if not self._stderr.closed:
+            with self._stderr:
+                self._stderr.seek(0)
+                self._said = self._stderr.read().decode(errors="replace")
+        return Ending(code, self._said)
+
+    def stop(self, number: int) -> None:
+        """Send it a signal, unless it has been sent one."""
+        if not self._is_told:
+            self._is_told = True
+            self._process.send_signal(number)
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Wait for its end; end it if it lasts longer than that."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._stderr.close()
 
 
 @dataclass(frozen=True)
@@ -76,7 +140,7 @@ def run_each(commands: Iterable[Command], at_once: int) -> int:
     """
     waiting = iter(commands)
     with stop_request() as request, ExitStack() as stack:
-        running: list[_Child] = []
+        running: list[tuple[Command, Child]] = []
         stack.callback(_end_all, running)
         while True:
             while len(running) < at_once and not request.signal:
@@ -84,75 +148,29 @@ def run_each(commands: Iterable[Command], at_once: int) -> int:
                 if command is None:
                     break
                 command.starts()
-                running.append(_Child(command))
+                running.append((command, Child(command.arguments)))
             if not running:
                 return request.signal
-            child, ending = _first_to_end(running, request)
-            running.remove(child)
-            child.command.ends(ending)
+            number, ending = _first_to_end(running, request)
+            command, _ = running.pop(number)
+            command.ends(ending)
 
 
-class _Child:
-    """A command line's process.
-
-    Args:
-        command: The command line.
-    """
-
-    def __init__(self, command: Command) -> None:
-        self.command = command
-        self._stderr = temporary_file()
-        starter = [sys.executable, "-P", "-c", _STARTER]
-        try:
-            self._process = subprocess.Popen(
-                [*starter, str(_PACKAGE_ROOT), str(os.getpid()), *command.arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=self._stderr,
-                process_group=0,
-            )
-        except OSError as error:
-            self._stderr.close()
-            raise TrainingError(
-                f"can't start another process: {error.strerror}; end some, or try "
-                "--jobs 1"
-            ) from error
-        self._is_told = False
-
-    def ending(self) -> Ending | None:
-        """Return how it ended, if it has."""
-        code = self._process.poll()
-        if code is None:
-            return None
-        with self._stderr:
-            self._stderr.seek(0)
-            return Ending(code, self._stderr.read().decode(errors="replace"))
-
-    def stop(self, number: int) -> None:
-        """Send it a signal, unless it has been sent one."""
-        if not self._is_told:
-            self._is_told = True
-            self._process.send_signal(number)
-
-    def wait(self) -> None:
-        """Wait for its end."""
-        self._process.wait()
-        self._stderr.close()
-
-
-def _first_to_end(running: list[_Child], request: StopRequest) -> tuple[_Child, Ending]:
+def _first_to_end(
+    running: list[tuple[Command, Child]], request: StopRequest
+) -> tuple[int, Ending]:
     while True:
-        for child in running:
+        for number, (_, child) in enumerate(running):
             if request.signal:
                 child.stop(request.signal)
             if (ending := child.ending()) is not None:
-                return child, ending
+                return number, ending
         time.sleep(_SECONDS_BETWEEN_LOOKS)
 
 
-def _end_all(running: list[_Child]) -> None:
+def _end_all(running: list[tuple[Command, Child]]) -> None:
     """Ask the processes that still run to stop, and wait for them."""
-    for child in running:
+    for _, child in running:
         child.stop(signal.SIGTERM)
-    for child in running:
+    for _, child in running:
         child.wait()

@@ -1,7 +1,8 @@
-"""File descriptor 2, to which libraries write past Python, sent to a log."""
+"""File descriptors 1 and 2, to which libraries write past Python, sent to a log."""
 
 from __future__ import annotations
 
+import ctypes
 import io
 import os
 import sys
@@ -46,6 +47,23 @@ def native_stderr_in_log() -> Iterator[BinaryIO]:
                 sys.stderr = python_stderr
             os.dup2(screen, 2)
             os.close(screen)
+
+
+@contextmanager
+def native_stdout_to_stderr() -> Iterator[None]:
+    """Send what is written to file descriptor 1 to wherever number 2 leads.
+
+    What connects JAX's processes says there, from C++, that it does.
+    """
+    sys.stdout.flush()
+    stdout = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        ctypes.CDLL(None).fflush(None)
+        os.dup2(stdout, 1)
+        os.close(stdout)
 
 
 def temporary_file() -> BinaryIO:

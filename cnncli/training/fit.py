@@ -19,11 +19,9 @@ if TYPE_CHECKING:
     from cnncli.backend.interface import Network, TrainingSteps
     from cnncli.config.schema import Training
     from cnncli.data.images import Images
-    from cnncli.system.signals import StopRequest
+    from cnncli.training.agreement import Pace
     from cnncli.training.progress import TrainingProgress
     from cnncli.training.watchers import Watcher
-
-_SECONDS_BETWEEN_REPORTS = 0.4
 
 
 def epoch_order(seed: int, epoch: int, num_images: int) -> np.ndarray:
@@ -51,7 +49,7 @@ def fit(
     *,
     seed: int,
     watcher: Watcher,
-    request: StopRequest,
+    pace: Pace,
     progress: TrainingProgress,
 ) -> bool:
     """Train a network, and leave in it the weights that the config asks to keep.
@@ -63,7 +61,8 @@ def fit(
         training: The training section of the config.
         seed: Decides the order of images.
         watcher: Is told of every epoch and, about twice a second, of the steps.
-        request: May ask to stop; that is done between two steps.
+        pace: How many steps are taken at once, and whether to stop between two; as the
+            processes agree on that train together, each of which calls this function.
         progress: Where to go on from, to which the variables of model and optimizer
             belong. It is kept up to date.
 
@@ -72,7 +71,8 @@ def fit(
         has the weights of the last step.
 
     Raises:
-        TrainingError: The loss or a weight is no longer finite.
+        TrainingError: The loss or a weight is no longer finite, or another process
+            was lost.
     """
     try:
         while not is_over(training, progress.history):
@@ -80,11 +80,12 @@ def fit(
             rate = learning_rate(training, epoch, progress.history)
             steps.learning_rate = rate
             watcher.epoch_starts(epoch, training.epochs, steps.per_epoch)
-            measured = _run_steps(network, steps, seed, watcher, request, progress)
-            if request.signal:
+            measured = _run_steps(network, steps, seed, watcher, pace, progress)
+            if pace.is_stopped:
                 return False
             measured |= _validated(network, validation, progress)
             check_finite(network.model, epoch, rate, measured)
+            pace.check_alike(steps, epoch)
             progress.end_epoch({"epoch": epoch, **measured, "learning_rate": rate})
             _keep_weights(network.model, training, progress)
             watcher.epoch_ends(progress.history[-1], progress.seconds[-1])
@@ -101,7 +102,7 @@ def _run_steps(
     steps: TrainingSteps,
     seed: int,
     watcher: Watcher,
-    request: StopRequest,
+    pace: Pace,
     progress: TrainingProgress,
 ) -> dict[str, float]:
     """Run what is left of an epoch in chunks that take as long as a report is due.
@@ -112,11 +113,11 @@ def _run_steps(
     order = epoch_order(seed, progress.epoch, steps.num_images)
     sums = np.zeros(len(steps.measures)) if progress.sums is None else progress.sums
     means = _means(steps, sums, progress.step)
-    chunk = 1
-    while progress.step < steps.per_epoch and not request.signal:
-        first, last = progress.step, min(progress.step + chunk, steps.per_epoch)
+    while pace.agree(progress.position) and progress.step < steps.per_epoch:
+        first, last = progress.step, min(progress.step + pace.chunk, steps.per_epoch)
         started = time.perf_counter()
-        sums = steps.run(order, first, last, sums)
+        with pace.watched(progress.position):
+            sums = steps.run(order, first, last, sums)
         seconds = max(time.perf_counter() - started, 1e-6)
         means = _means(steps, sums, last)
         if not np.isfinite(sums).all():
@@ -125,8 +126,7 @@ def _run_steps(
         progress.elapsed += seconds
         watcher.steps_end(last, means)
         watcher.reached(progress)
-        fitting = int(_SECONDS_BETWEEN_REPORTS * (last - first) / seconds)
-        chunk = max(1, min(fitting, 4 * chunk, steps.most_at_once))
+        pace.took(last - first, seconds)
     return means
 
 

@@ -143,11 +143,11 @@ class Killer:
     ) -> None:
         from cnncli.cli import cli
         from cnncli.runs import checkpoints
-        from cnncli.training import fit
+        from cnncli.training import agreement
 
         # A state after every step, so that there is much to be killed in.
         checkpoints.SECONDS_BETWEEN_STATES = 0.0
-        fit._SECONDS_BETWEEN_REPORTS = 0.0
+        agreement._SECONDS_BETWEEN_REPORTS = 0.0
         null = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(null, descriptor)

@@ -1,0 +1,81 @@
+"""The devices that train together, and how arrays lie on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import jax
+from keras.distribution import DataParallel, TensorLayout
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How arrays lie on some devices, as ``keras.distribution.DataParallel`` has it.
+
+    Attributes:
+        devices: Each computes an equal share of a batch.
+    """
+
+    devices: tuple[jax.Device, ...]
+
+    @property
+    def mesh(self) -> Any:
+        """The devices with the name of the axis that they share."""
+        return self.shared.mesh
+
+    @property
+    def spec(self) -> Any:
+        """That an array is cut along its first axis, for ``jax.shard_map``."""
+        return self.shared.spec
+
+    @cached_property
+    def replicated(self) -> Any:
+        """The sharding of what each device has whole, such as weights."""
+        return TensorLayout([], self._parallel.device_mesh).backend_layout
+
+    @cached_property
+    def shared(self) -> Any:
+        """The sharding of what is cut along its first axis, such as images."""
+        return self._parallel.get_data_layout((None,)).backend_layout
+
+    @cached_property
+    def _parallel(self) -> keras.distribution.DataParallel:
+        return DataParallel(devices=list(self.devices), auto_shard_dataset=False)
+
+
+@dataclass(frozen=True)
+class Devices:
+    """The devices of all processes.
+
+    Attributes:
+        own: Those of this process.
+        every: Those of all, in the order of the processes.
+    """
+
+    own: Layout
+    every: Layout
+
+    def share(self, values: NDArray[np.generic]) -> jax.Array:
+        """Share out along its first axis what every process has whole."""
+        return jax.make_array_from_callback(
+            values.shape, self.every.shared, values.__getitem__
+        )
+
+    def replicate(self, values: NDArray[np.generic] | jax.Array) -> jax.Array:
+        """Put on every device what every process has whole."""
+        each = [jax.device_put(values, device) for device in self.own.devices]
+        return jax.make_array_from_single_device_arrays(
+            each[0].shape, self.every.replicated, each
+        )
+
+
+def own_copy(values: jax.Array) -> jax.Array:
+    """Return this process's first copy of what lies on every device."""
+    return values.addressable_data(0)

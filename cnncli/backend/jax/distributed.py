@@ -1,0 +1,90 @@
+"""JAX's own runtime for several processes, joined and left."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+import jax
+from jax._src.distributed import global_state
+from jaxlib import _jax
+
+from cnncli.errors import ProcessesError
+from cnncli.processes.address import is_loopback, with_port
+
+if TYPE_CHECKING:
+    from cnncli.processes.group import Group
+
+_SECONDS_TO_CONNECT = 60
+
+
+@contextmanager
+def connected(group: Group) -> Iterator[None]:
+    """Have JAX see the devices of all processes, if there are several.
+
+    Args:
+        group: The processes, in which JAX has not been used yet.
+
+    Raises:
+        ProcessesError: They can't be connected.
+    """
+    if group.count == 1:
+        yield
+        return
+    port = group.exchange(
+        str(_free_port()).encode(),
+        doing="choosing a port for JAX",
+        limit=_SECONDS_TO_CONNECT,
+    )[0].decode()
+    address = with_port(group.address, port)
+    _meet_at(group.own_address)
+    try:
+        jax.distributed.initialize(
+            address,
+            group.count,
+            group.index,
+            # Several processes of one machine have a GPU each.
+            [group.local_index] if group.has_neighbours else None,
+            cluster_detection_method="deactivate",
+            initialization_timeout=_SECONDS_TO_CONNECT,
+            coordinator_bind_address=address if is_loopback(group.address) else None,
+        )
+    except jax.errors.JaxRuntimeError as error:
+        _abandon()
+        raise ProcessesError(
+            f"JAX can't connect the processes: {str(error).partition(chr(10))[0]}; see "
+            "whether their machines let each other reach all ports"
+        ) from error
+    try:
+        yield
+    except BaseException:
+        _abandon()
+        raise
+    jax.distributed.shutdown()
+
+
+def _free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket() as listener:
+        listener.bind(("", 0))
+        return int(listener.getsockname()[1])
+
+
+def _meet_at(address: str) -> None:
+    """Have the processes' processors reach this one at an address.
+
+    JAX would look up the name of the host, which on many machines leads back to them.
+    """
+    _jax.make_gloo_tcp_collectives = partial(
+        _jax.make_gloo_tcp_collectives, hostname=address
+    )
+
+
+def _abandon() -> None:
+    """Leave without a word: JAX would wait for processes that are gone."""
+    global_state.preemption_sync_manager = None
+    global_state.client = None
+    global_state.service = None
