@@ -141,6 +141,7 @@ def test_one_that_belongs_to_another_run(
         ),
         ({"index": 0}, f"{this(0)}: expected number 1 to 1"),
     ],
+    ids=["version", "number"],
 )
 def test_one_of_another_kind(
     company: Company, changed: dict[str, object], words: str
