@@ -110,7 +110,16 @@ class DiedError(TrainingError):
 
 
 class ProcessesError(TrainingError):
-    """The processes that train one network together can't go on, for one of them."""
+    """The processes that train one network together can't go on, for one of them.
+
+    Args:
+        problem: What is known of it.
+        log: What libraries wrote to stderr, where the process has ended by it.
+    """
+
+    def __init__(self, problem: str, log: bytes = b"") -> None:
+        super().__init__(problem)
+        self.log = log
 
 
 class MemberError(CnncliError):

@@ -20,6 +20,7 @@ SAME = {"config": "abc"}
 HASTY = Patience(
     grace=0.2,
     reason=5.0,
+    unwinding=1.0,
     answer=0.7,
     later=0.7,
     farewell=10.0,

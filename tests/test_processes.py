@@ -199,6 +199,29 @@ def test_blocked_process_ends_when_another_fails(
     assert error_of(futures[2]) == words
 
 
+@ENDS
+@pytest.mark.parametrize("company", [2], indirect=True)
+def test_process_that_is_told_but_doesnt_end_is_ended(
+    company: Company, freed: threading.Event
+) -> None:
+    """As where JAX, too, waits for the others when it is shut down."""
+
+    def work(group: Group) -> object:
+        if group.index:
+            raise ValueError("no")
+        try:
+            return group.exchange(b"", doing="after epoch 1", limit=LONG)
+        finally:
+            freed.wait(LONG)
+
+    first, _ = company.all_join(work)
+    company.await_ends(1)
+    words = f"process 1 {SELF} failed: ValueError: no"
+    assert company.ended == {0: words}
+    freed.set()
+    assert error_of(first) == words
+
+
 def test_different_exchanges_are_not_mixed(company: Company) -> None:
     def work(group: Group) -> object:
         doing = "at the end" if group.index == 2 else "after epoch 1"

@@ -141,6 +141,7 @@ def test_one_that_belongs_to_another_run(
         ),
         ({"index": 0}, f"{this(0)}: expected number 1 to 1"),
     ],
+    ids=["version", "number"],
 )
 def test_one_of_another_kind(
     company: Company, changed: dict[str, object], words: str
@@ -194,7 +195,7 @@ def test_too_few_come(company: Company) -> None:
 def test_process_0_is_not_there(company: Company) -> None:
     assert error_of(company.join(1, number, timeout=0.2)) == (
         f"no process 0 at {company.coordinator} within 0.2 s: connection refused; see "
-        "what it wrote, and whether its machine lets others reach that port"
+        "what it wrote, and whether it is on this machine, as 127.0.0.1 says"
     )
 
 
@@ -315,8 +316,8 @@ def test_stranger_that_says_nothing_is_shown_out(
         (
             b"",
             "no process 0 at {0} within 0.3 s: what listens there doesn't go on "
-            "talking; see what it wrote, and whether its machine lets others reach "
-            "that port",
+            "talking; see what it wrote, and whether it is on this machine, as "
+            "127.0.0.1 says",
         ),
     ],
 )

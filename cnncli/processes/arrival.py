@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable
 
 from cnncli.errors import ProcessesError
-from cnncli.processes.address import is_loopback, numeric
+from cnncli.processes.address import host_and_port, is_loopback, numeric
 from cnncli.processes.members import Hello, Member
 from cnncli.processes.sockets import connect, wait_for_any
 from cnncli.processes.wire import Frame, FrameError, Link
 
+_SECONDS_BETWEEN_WORDS = 1.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 
 
@@ -50,26 +51,36 @@ class Arrival:
             ProcessesError: This process can't take part, or process 0 isn't there.
         """
         deadline = time.monotonic() + timeout
-        pause = _FIRST_PAUSE
+        next_words, pause = 0.0, _FIRST_PAUSE
         while True:
-            self._tell(f"waiting for process 0 at {self._coordinator}")
-            left = max(deadline - time.monotonic(), 0.1)
+            now = time.monotonic()
+            if now >= next_words:
+                self._tell(f"waiting for process 0 at {self._coordinator}")
+                next_words = now + _SECONDS_BETWEEN_WORDS
             try:
-                link = Link(connect(self._coordinator, left))
+                link = Link(connect(self._coordinator, max(deadline - now, 0.1)))
             except OSError as error:
                 reason = _reason(error)
             else:
                 if (arrived := self._welcomed(link)) is not None:
                     return arrived
                 reason = "what listens there doesn't go on talking"
-            if time.monotonic() + pause > deadline:
+            left = deadline - time.monotonic()
+            if left <= 0:
                 raise ProcessesError(
                     f"no process 0 at {self._coordinator} within {timeout:g} s: "
-                    f"{reason}; see what it wrote, and whether its machine lets others "
-                    "reach that port"
+                    f"{reason}; {self._hint()}"
                 )
-            time.sleep(pause)
+            time.sleep(min(pause, left))
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _hint(self) -> str:
+        host, _ = host_and_port(self._coordinator)
+        if is_loopback(host):
+            return (
+                f"see what it wrote, and whether it is on this machine, as {host} says"
+            )
+        return "see what it wrote, and whether its machine lets others reach that port"
 
     def _welcomed(self, link: Link) -> tuple[list[Member], Link, str] | None:
         """Say hello and wait; return None if process 0 falls silent or is gone."""

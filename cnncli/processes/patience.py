@@ -12,6 +12,7 @@ class Patience:
     Attributes:
         grace: From a loss to the end of a process that is blocked in a step.
         reason: From an error in a step to the news of the loss behind it.
+        unwinding: From the news of a loss to a process's leaving the others.
         answer: From a question where a process is to its answer.
         later: By which the others ask later than process 0.
         farewell: For the last messages to be taken.
@@ -22,6 +23,7 @@ class Patience:
 
     grace: float = 3.0
     reason: float = 10.0
+    unwinding: float = 60.0
     answer: float = 5.0
     later: float = 15.0
     farewell: float = 60.0

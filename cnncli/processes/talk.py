@@ -65,7 +65,7 @@ class Talk:
         self._loss = ""
         self._loss_since = 0.0
         self._is_stall = False
-        self._is_told = False
+        self._told_since = 0.0
         self._is_leaving = False
         self._result: list[bytes] | None = None
         self._changed = threading.Condition()
@@ -133,7 +133,8 @@ class Talk:
         """Wait for the news of a loss; return it, or nothing."""
         with self._changed:
             self._changed.wait_for(lambda: self._loss, seconds)
-            self._is_told = bool(self._loss)
+            if self._loss:
+                self._told_since = time.monotonic()
             return self._loss
 
     def part(self, last: Frame) -> None:
@@ -151,7 +152,7 @@ class Talk:
 
     def _raise_loss(self) -> None:
         if self._loss:
-            self._is_told = True
+            self._told_since = time.monotonic()
             raise ProcessesError(self._loss)
 
     def _wake(self) -> None:
@@ -224,8 +225,8 @@ class Talk:
             return f"{self._members[index]} died; {last}"
         return (
             f"{self._members[index]} can't be reached any more "
-            f"({(error.strerror or str(error)).lower()}): its machine or the network "
-            f"is down; {last}"
+            f"({(error.strerror or str(error)).lower()}); see whether its machine is "
+            f"up; {last}"
         )
 
     def _miss(self, index: int, words: str) -> None:
@@ -248,11 +249,16 @@ class Talk:
         self._changed.notify_all()
 
     def _end_if_blocked(self) -> None:
-        """End this process if its main thread can't hear of a loss."""
-        if not self._loss or self._is_told or self._is_leaving:
+        """End this process if its main thread can't hear of a loss, or act upon it."""
+        if not self._loss or self._is_leaving:
             return
-        is_blocked = self._is_stall or self._spot.activity == STEP
-        if is_blocked and time.monotonic() - self._loss_since > self._patience.grace:
+        now, patience = time.monotonic(), self._patience
+        if self._told_since:
+            is_due = now - self._told_since > patience.unwinding
+        else:
+            is_blocked = self._is_stall or self._spot.activity == STEP
+            is_due = is_blocked and now - self._loss_since > patience.grace
+        if is_due:
             self._end(self._loss)
 
     def _say_farewell(self) -> None:

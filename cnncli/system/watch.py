@@ -161,7 +161,8 @@ def _outlive(
         message = words.read().decode(errors="replace")
     if message:
         restore_screen()
-        raise ProcessesError(message)
+        log.seek(0)
+        raise ProcessesError(message, log.read())
     if code >= 0 and second.is_done:
         os._exit(code)
     restore_screen()
