@@ -34,6 +34,7 @@ from cnncli.commands.sweep import sweep
 from cnncli.commands.train import train
 from cnncli.errors import CnncliError, OutputError, TrainingError
 from cnncli.system.terminal import discard, prepare, say
+from cnncli.system.watch import leaving
 
 
 class Group(click.Group):
@@ -123,7 +124,8 @@ for command in (
 def main() -> None:
     """Run the command line."""
     prepare()
-    cli(prog_name="cnncli", obj=OWN_PROCESS)
+    with leaving():
+        cli(prog_name="cnncli", obj=OWN_PROCESS)
 
 
 def _explain(lines: list[str]) -> None:

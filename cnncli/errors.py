@@ -105,7 +105,7 @@ class DiedError(TrainingError):
             for line in self.log.decode(errors="replace").splitlines()
             if line.strip() and not _NOISE.match(line)
         ]
-        heading = ["the last that was written by TensorFlow:"] if said else []
+        heading = ["the last that libraries wrote:"] if said else []
         return [*heading, *said[-_LAST_LINES:], *super().lines()]
 
 

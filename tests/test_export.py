@@ -334,7 +334,7 @@ def test_a_converter_that_aborts_leaves_nothing(tmp_path: Path, finished: Path) 
     )
     said = done.stderr.splitlines()
     assert (done.returncode, done.stdout) == (6, "")
-    assert said[0] == "the last that was written by TensorFlow:"
+    assert said[0] == "the last that libraries wrote:"
     assert said[-2:] == [
         "LLVM ERROR: out of luck",
         "error: the process was ended by signal 6 (Aborted)",

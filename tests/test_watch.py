@@ -71,13 +71,13 @@ def run(*command: Any, **options: Any) -> subprocess.CompletedProcess[str]:
             "os._exit(1)",
             6,
             "",
-            "error: TensorFlow ended the process with exit code 1\n",
+            "error: a library ended the process with exit code 1\n",
         ),
         (
             "os._exit(0)",
             6,
             "",
-            "error: TensorFlow ended the process with exit code 0\n",
+            "error: a library ended the process with exit code 0\n",
         ),
         (
             "os.abort()",
@@ -137,7 +137,7 @@ def test_the_last_lines_of_the_log_are_shown() -> None:
     done = run(*program(f"os.write(2, {text!r}); os.abort()"))
     shown = [f"line {number}" for number in range(3, 12)]
     assert done.stderr.splitlines() == [
-        "the last that was written by TensorFlow:",
+        "the last that libraries wrote:",
         *shown,
         "E0000 \\x1b[2J\ufffd" + 489 * "x",
         "error: the process was ended by signal 6 (Aborted)",
@@ -188,7 +188,7 @@ def test_the_screen_is_restored_for_a_process_that_exits() -> None:
     said = heard(terminal, b"code 1\r\n")
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 6
     os.close(terminal)
-    error = b"error: TensorFlow ended the process with exit code 1\r\n"
+    error = b"error: a library ended the process with exit code 1\r\n"
     assert said == RESTORED + error
 
 
@@ -377,12 +377,12 @@ def test_tensorflow_that_ends_the_process_is_heard(model: Path) -> None:
     ):
         done = run(*cnncli, *command, env=BOGUS)
         heading, said, error = done.stderr.splitlines()
-        assert heading == "the last that was written by TensorFlow:"
+        assert heading == "the last that libraries wrote:"
         assert said.endswith("Unknown flag in TF_XLA_FLAGS: --bogus=1")
-        assert error == "error: TensorFlow ended the process with exit code 1"
+        assert error == "error: a library ended the process with exit code 1"
         assert (done.returncode, done.stdout) == (6, "")
     folder = RunFolder(Path("runs/tiny"))
-    assert noted(folder) == ("failed", "TensorFlow ended the process with exit code 1")
+    assert noted(folder) == ("failed", "a library ended the process with exit code 1")
     assert "--bogus=1" in (folder / "tensorflow.log").read_text()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ _START_TIMEOUT = 300.0
 _LOOPBACK = "127.0.0.1"
 _SECONDS_TO_WRITE = 3600.0  # the results, by process 0
 _SECONDS_TO_LEAVE = 10.0
+_SECONDS_TO_END = 1.0
 _VERSIONS = ("jax", "jaxlib", "keras", "numpy")
 
 
@@ -61,6 +63,13 @@ class Compute:
     def title(self) -> str:
         """The name of the backend."""
         return {"jax": "JAX", "tensorflow": "TensorFlow"}[self.backend]
+
+    @property
+    def fewest_devices(self) -> int:
+        """How many devices share each batch at the least."""
+        return (self.place.count if self.place else self.processes) * (
+            self.devices or 1
+        )
 
     @property
     def follows(self) -> bool:
@@ -205,7 +214,7 @@ def computing(
 @contextmanager
 def _group(compute: Compute, tell: Callable[[str], None]) -> Iterator[Group]:
     """Join the other processes, of which those on this machine are started here."""
-    from cnncli.system.watch import end_with
+    from cnncli.system.watch import end_with, explain_abort
 
     place, children = compute.place, Children()
     if compute.processes > 1:
@@ -220,6 +229,7 @@ def _group(compute: Compute, tell: Callable[[str], None]) -> Iterator[Group]:
         tell(words)
 
     with (
+        _outliving(place),
         children,
         joined(
             place,
@@ -229,9 +239,27 @@ def _group(compute: Compute, tell: Callable[[str], None]) -> Iterator[Group]:
             end=end_with,
         ) as group,
     ):
+        explain_abort(
+            f"process 0 on {group.hosts[0]} has ended, or can't be reached any more; "
+            "see what it wrote"
+        )
         yield group
         # Whoever leaves first would take the connection along.
         group.exchange(b"", doing="leaving", limit=_SECONDS_TO_WRITE)
+
+
+@contextmanager
+def _outliving(place: Place) -> Iterator[None]:
+    """Have process 0 end last where something ends the run.
+
+    JAX aborts a process that finds process 0 gone, which may still have to say why.
+    """
+    try:
+        yield
+    except BaseException:
+        if place.index == 0:
+            time.sleep(_SECONDS_TO_END)
+        raise
 
 
 def _check_configs(group: Group, config: Config) -> None:

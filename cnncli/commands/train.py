@@ -96,6 +96,7 @@ def train(
       cnncli train --set name=adam --set training.optimizer=Adam
       cnncli train --resume --set training.epochs=30
     """
+    from cnncli.architecture.batches import check_shares
     from cnncli.experiment.load import load_experiment
     from cnncli.experiment.smoke import smoke_experiment
     from cnncli.runs.folder import RunFolder
@@ -114,6 +115,7 @@ def train(
     measured = measured or (folder.measured if resume else "test")
     compute = chosen_compute(folder.manifest() if resume else {}, **computing)
     if compute.backend == "jax":
+        check_shares(experiment.config.training.batch_size, compute.fewest_devices)
         check_exclusive(seeds=seeds, backend=compute.backend)
         check_exclusive(profile=profile, backend=compute.backend)
         check_exclusive(dry_run=dry_run, backend=compute.backend)

@@ -78,6 +78,11 @@ class Images:
             return self.pixels.select(chosen)
         return self.pixels[chosen]
 
+    @property
+    def are_in_memory(self) -> bool:
+        """Whether the pixels are, and not read from a file when they are asked for."""
+        return not isinstance(self.pixels, StoredPixels)
+
     def position(self, index: int) -> int | None:
         """Return which of these images stands at a place of its pool, if one does."""
         found = np.flatnonzero(self.indices == index)

@@ -14,6 +14,7 @@ from cnncli.errors import (
     DiedError,
     ModelFileError,
     OutputError,
+    ProcessesError,
     StoppedError,
     TrainingError,
 )
@@ -84,11 +85,12 @@ def death_noted(folder: RunFolder, config: Config) -> Iterator[None]:
 
     Raises:
         DiedError: As in the block, with how to go on.
+        ProcessesError: Likewise.
     """
     before = folder.manifest()
     try:
         yield
-    except DiedError as error:
+    except (DiedError, ProcessesError) as error:
         reason = str(error)
         log = BytesIO(error.log)
         if folder.manifest() != before:
@@ -99,7 +101,7 @@ def death_noted(folder: RunFolder, config: Config) -> Iterator[None]:
             _note_end(folder, log, "failed", reason=reason)
         if folder.manifest() == before or not (folder / STATE_NAME).exists():
             raise
-        raise DiedError(
+        raise type(error)(
             f"{error}; go on with: {folder.resume_command}", error.log
         ) from error
 

@@ -11,9 +11,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 from cnncli.errors import DiedError, ProcessesError
 from cnncli.system.signals import STOPPING
@@ -22,6 +22,7 @@ from cnncli.system.terminal import restore_screen, say
 
 _SECONDS_OF_A_BURST = 0.1
 _DONE = 0  # no signal has this number
+_FINAL, _IF_ABORTED = b"!", b"?"
 _HINTS: dict[int, str] = {
     signal.SIGKILL: (
         ", most likely because memory ran out; stop other programs, or make the "
@@ -30,6 +31,9 @@ _HINTS: dict[int, str] = {
     signal.SIGILL: "; this processor lacks an instruction that TensorFlow needs",
 }
 _PR_SET_PDEATHSIG = 1
+
+_exits: list[Callable[[Any], NoReturn]] = []
+"""How the process ends, if not as usual."""
 
 _last_words: list[BinaryIO] = []
 """The file, in the second process, where it can leave its last words for the first."""
@@ -92,11 +96,46 @@ def end_with(message: str) -> NoReturn:
         message: The error's.
     """
     if _last_words:
-        os.pwrite(_last_words[0].fileno(), message.encode(errors="replace"), 0)
+        _leave(_FINAL, message)
     else:
         restore_screen()
         say(f"error: {message}")
     os._exit(ProcessesError.exit_code)
+
+
+def explain_abort(message: str) -> None:
+    """Have it said, if a library aborts the process, what that means.
+
+    Args:
+        message: The error's.
+    """
+    if _last_words:
+        _leave(_IF_ABORTED, message)
+
+
+def _leave(kind: bytes, message: str) -> None:
+    """Leave words for the first process, instead of earlier ones."""
+    words = _last_words[0].fileno()
+    os.ftruncate(words, 0)
+    os.pwrite(words, kind + message.encode(errors="replace"), 0)
+
+
+def leave_at_once() -> None:
+    """Have the process not wait, when it ends, for what libraries do then."""
+    _exits.append(os._exit)
+
+
+@contextmanager
+def leaving() -> Iterator[None]:
+    """Do the block, which ends the program; end it at once if that was asked for."""
+    try:
+        yield
+    except SystemExit as end:
+        for leave in _exits:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            leave(end.code)
+        raise
 
 
 class _Second:
@@ -158,8 +197,9 @@ def _outlive(
     code = second.end(heeded)
     with words:
         words.seek(0)
-        message = words.read().decode(errors="replace")
-    if message:
+        kind, message = words.read(1), words.read().decode(errors="replace")
+    is_explained = code == -signal.SIGABRT and not second.is_done
+    if kind == _FINAL or (kind == _IF_ABORTED and is_explained):
         restore_screen()
         log.seek(0)
         raise ProcessesError(message, log.read())
@@ -174,7 +214,7 @@ def _outlive(
 
 def _what_happened(code: int) -> str:
     if code >= 0:
-        return f"TensorFlow ended the process with exit code {code}"
+        return f"a library ended the process with exit code {code}"
     number = -code
     hint = _HINTS.get(number, "")
     if number == signal.SIGKILL:

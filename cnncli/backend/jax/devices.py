@@ -30,11 +30,6 @@ class Layout:
         """The devices with the name of the axis that they share."""
         return self.shared.mesh
 
-    @property
-    def spec(self) -> Any:
-        """That an array is cut along its first axis, for ``jax.shard_map``."""
-        return self.shared.spec
-
     @cached_property
     def replicated(self) -> Any:
         """The sharding of what each device has whole, such as weights."""
@@ -44,6 +39,12 @@ class Layout:
     def shared(self) -> Any:
         """The sharding of what is cut along its first axis, such as images."""
         return self._parallel.get_data_layout((None,)).backend_layout
+
+    @cached_property
+    def columns(self) -> Any:
+        """The sharding of what is cut along its second axis."""
+        axes = [None, self._parallel.batch_dim_name]
+        return TensorLayout(axes, self._parallel.device_mesh).backend_layout
 
     @cached_property
     def _parallel(self) -> keras.distribution.DataParallel:
@@ -62,10 +63,21 @@ class Devices:
     own: Layout
     every: Layout
 
+    @property
+    def are_gpus(self) -> bool:
+        """Whether they have memory of their own."""
+        return self.own.devices[0].platform != "cpu"
+
     def share(self, values: NDArray[np.generic]) -> jax.Array:
         """Share out along its first axis what every process has whole."""
         return jax.make_array_from_callback(
             values.shape, self.every.shared, values.__getitem__
+        )
+
+    def share_columns(self, values: NDArray[np.generic]) -> jax.Array:
+        """Share out along its second axis what every process has whole."""
+        return jax.make_array_from_callback(
+            values.shape, self.every.columns, values.__getitem__
         )
 
     def replicate(self, values: NDArray[np.generic] | jax.Array) -> jax.Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from jaxlib import _jax
 
 from cnncli.errors import ProcessesError
 from cnncli.processes.address import is_loopback, with_port
+from cnncli.system.watch import leave_at_once
 
 if TYPE_CHECKING:
     from cnncli.processes.group import Group
@@ -84,7 +86,14 @@ def _meet_at(address: str) -> None:
 
 
 def _abandon() -> None:
-    """Leave without a word: JAX would wait for processes that are gone."""
+    """Leave without a word, for JAX would wait for processes that are gone.
+
+    What it has made is kept until the process ends, soon and without taking it apart:
+    where one half of it goes, the other aborts the process.
+    """
+    for kept in (global_state.client, global_state.service):
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(kept))
     global_state.preemption_sync_manager = None
     global_state.client = None
     global_state.service = None
+    leave_at_once()

@@ -7,27 +7,24 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import jax
-import jax.numpy as jnp
-import keras
 import numpy as np
-from jax.sharding import PartitionSpec
 
 from cnncli.architecture.batches import CALL_BYTES
-from cnncli.backend.jax import together
 from cnncli.backend.jax.devices import own_copy
+from cnncli.backend.jax.feeds import Feed, ResidentFeed, TakenFeed
 from cnncli.backend.jax.memory import memory_errors
+from cnncli.backend.jax.step import Step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import keras
     from numpy.typing import NDArray
 
     from cnncli.architecture import Shape
     from cnncli.backend.jax.devices import Devices
     from cnncli.backend.jax.network import JaxNetwork
     from cnncli.data.images import Images
-
-_State = tuple[list[jax.Array], list[jax.Array], list[jax.Array]]
 
 
 class JaxSteps:
@@ -56,9 +53,7 @@ class JaxSteps:
         batch_size: int,
         devices: Devices,
     ) -> None:
-        self._network = network
         self._optimizer = optimizer
-        self._images = images
         self._devices = devices
         self.batch_size = batch_size
         self.num_images = len(images)
@@ -73,14 +68,9 @@ class JaxSteps:
             model.non_trainable_variables,
             optimizer.variables,
         )
-        self._seeds = [
-            number
-            for number, variable in enumerate(model.non_trainable_variables)
-            if variable.path.endswith("seed_generator_state")
-        ]
-        together.see_whole_batch(model)
-        self._step = self._compiled(self._traced_step, devices.every.spec)
-        self._whole_step = self._compiled(self._traced_whole_step, PartitionSpec())
+        step = Step(network, optimizer)
+        feed = ResidentFeed if devices.are_gpus and images.are_in_memory else TakenFeed
+        self._feed: Feed = feed(step, images, batch_size, devices)
 
     @property
     def learning_rate(self) -> float:
@@ -114,19 +104,14 @@ class JaxSteps:
         state = jax.tree.map(
             lambda variable: self._devices.replicate(variable.value), self._variables
         )
-        measured = []
-        for step in range(first, last):
-            chosen = order[step * self.batch_size : (step + 1) * self.batch_size]
-            state, values = self._taken_step(state, chosen)
-            measured.append(values)
+        state, measured = self._feed.run(state, order, first, last)
         jax.tree.map(
             lambda variable, value: variable.assign(own_copy(value)),
             self._variables,
             state,
         )
-        # One device after the other, one step after the other, wherever they begin.
-        each = (row for values in measured for row in np.asarray(values, np.float64))
-        return reduce(np.add, each, sums)
+        # One by one, so that the sums are the same wherever runs of steps begin.
+        return reduce(np.add, (row.astype(np.float64) for row in measured), sums)
 
     def shapes(self) -> list[tuple[str, Shape]]:
         """Return the path and the shape of each variable of model and optimizer."""
@@ -144,106 +129,3 @@ class JaxSteps:
     @property
     def _flat(self) -> list[Any]:
         return [variable for part in self._variables for variable in part]
-
-    def _compiled(self, step: Any, batch: PartitionSpec) -> Any:
-        """Return a step that each device takes on its part of a batch."""
-        whole = PartitionSpec()
-        return jax.jit(
-            jax.shard_map(
-                step,
-                mesh=self._devices.every.mesh,
-                in_specs=(whole, batch, batch),
-                out_specs=(whole, whole),
-                check_vma=False,  # of sums in an order of our own it can't tell
-            ),
-            donate_argnums=0,
-        )
-
-    def _taken_step(
-        self, state: _State, chosen: NDArray[np.int32]
-    ) -> tuple[_State, jax.Array]:
-        """Take a step on the chosen images."""
-        pixels, labels = self._images.pixels[chosen], self._images.labels[chosen]
-        if len(chosen) < self.batch_size:
-            put = self._devices.replicate
-            return self._whole_step(state, put(pixels), put(labels))
-        share = self._devices.share
-        return self._step(state, share(pixels), share(labels))
-
-    def _traced_step(
-        self, state: _State, pixels: jax.Array, labels: jax.Array
-    ) -> tuple[_State, jax.Array]:
-        """Take one step on the device's share of a batch.
-
-        Returns:
-            The state after it, and (number of devices, number of measures) the sum of
-            each measure over the images of each device.
-        """
-        trainable, untrained, slots = state
-        number = together.device_number().astype(jnp.uint32)
-        drawn = self._moved_seeds(untrained, number)
-        gradients, drawn, sums = self._gradients(
-            (trainable, drawn, slots), pixels, labels, self.batch_size
-        )
-        untrained = self._moved_seeds(drawn, -number)
-        trainable, slots = self._optimizer.stateless_apply(
-            slots, together.added(gradients), trainable
-        )
-        return (trainable, untrained, slots), together.from_all(sums)
-
-    def _traced_whole_step(
-        self, state: _State, pixels: jax.Array, labels: jax.Array
-    ) -> tuple[_State, jax.Array]:
-        """Take one step on a batch that every device has whole.
-
-        Returns:
-            The state after it, and (1, number of measures) the sum of each measure.
-        """
-        trainable, _, slots = state
-        gradients, untrained, sums = self._gradients(state, pixels, labels, len(labels))
-        trainable, slots = self._optimizer.stateless_apply(slots, gradients, trainable)
-        return (trainable, untrained, slots), sums[None]
-
-    def _moved_seeds(
-        self, untrained: list[jax.Array], number: jax.Array
-    ) -> list[jax.Array]:
-        """Move the states of random generators, so that each device draws its own."""
-        moved = list(untrained)
-        for seed in self._seeds:
-            moved[seed] = moved[seed].at[0].add(number)
-        return moved
-
-    def _gradients(
-        self, state: _State, pixels: jax.Array, labels: jax.Array, num_images: int
-    ) -> tuple[list[jax.Array], list[jax.Array], jax.Array]:
-        """Compute what some images of a batch add to its gradients.
-
-        Args:
-            state: That before the step.
-            pixels: (n, height, width, channels).
-            labels: (n,).
-            num_images: How many images the batch has.
-
-        Returns:
-            The gradients, the state of the layers after the step, and the sum of each
-            measure over the images.
-        """
-        trainable, untrained, slots = state
-        network, optimizer = self._network, self._optimizer
-        scaling = keras.StatelessScope(
-            state_mapping=list(zip(optimizer.variables, slots, strict=True))
-        )
-
-        def loss(
-            weights: list[jax.Array],
-        ) -> tuple[jax.Array, tuple[list[jax.Array], jax.Array]]:
-            output, after = network.model.stateless_call(
-                weights, untrained, network.normalize(pixels), training=True
-            )
-            values = network.measure(labels, output)
-            with scaling:
-                scaled = optimizer.scale_loss(values[0].sum() / num_images)
-            return scaled, (after, jnp.stack([value.sum() for value in values]))
-
-        gradients, (after, sums) = jax.grad(loss, has_aux=True)(trainable)
-        return gradients, after, sums

@@ -27,11 +27,10 @@ def added(trees: Any) -> Any:
     Args:
         trees: A tree of arrays, of the same shapes on each device.
     """
-    count = jax.lax.axis_size(AXIS)
-    if count == 1:
+    if count() == 1:
         return trees
     vector, unravel = ravel_pytree(trees)
-    rows = jnp.pad(vector, (0, -len(vector) % count)).reshape(count, -1)
+    rows = jnp.pad(vector, (0, -len(vector) % count())).reshape(count(), -1)
     piece = _sum_rows(jax.lax.all_to_all(rows, AXIS, 0, 0))
     return unravel(jax.lax.all_gather(piece, AXIS, tiled=True)[: len(vector)])
 
@@ -39,6 +38,11 @@ def added(trees: Any) -> Any:
 def from_all(values: jax.Array) -> jax.Array:
     """Return what each device has, along a new first axis."""
     return jax.lax.all_gather(values, AXIS)
+
+
+def count() -> int:
+    """Return how many devices there are."""
+    return int(jax.lax.axis_size(AXIS))
 
 
 def device_number() -> jax.Array:
@@ -67,7 +71,7 @@ def _moments(
 @jax.custom_vjp
 def _mean(values: jax.Array) -> jax.Array:
     """Return the mean over all devices, in their order also on the way back."""
-    return _sum_rows(jax.lax.all_gather(values, AXIS)) / jax.lax.axis_size(AXIS)
+    return _sum_rows(jax.lax.all_gather(values, AXIS)) / count()
 
 
 def _mean_forward(values: jax.Array) -> tuple[jax.Array, None]:
