@@ -257,9 +257,8 @@ def test_nothing_in_the_package_makes_objects_of_what_a_file_names() -> None:
         if word in path.read_text()
     }
     assert found == {
-        (
-            "backend/tensorflow/inference.py",
-            "load_model",
-        ),  # of what it has just written itself
-        ("export/keras.py", "load_model"),  # in the lines that export prints
+        # Of what it has just written itself.
+        ("backend/tensorflow/inference.py", "load_model"),
+        # In the lines that export prints.
+        ("export/keras.py", "load_model"),
     }

@@ -67,7 +67,7 @@ def send(number: signal.Signals) -> Callable[[], None]:
 
 @pytest.fixture
 def one_step_a_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cnncli.training.fit._SECONDS_BETWEEN_REPORTS", 0.0)
+    monkeypatch.setattr("cnncli.training.agreement._SECONDS_BETWEEN_REPORTS", 0.0)
 
 
 @pytest.mark.usefixtures("one_step_a_report")

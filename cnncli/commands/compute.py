@@ -96,9 +96,9 @@ def compute_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--processes",
-            type=click.IntRange(2, 64),
+            type=click.IntRange(1, 64),
             metavar="N",
-            help="Train in N processes on this machine.",
+            help="Train in N processes on this machine.  [default: 1, or as before]",
         ),
         click.option(
             "--coordinator",
@@ -163,11 +163,22 @@ def chosen_compute(
     if find_spec("jax") is None:
         raise click.UsageError("--backend jax needs JAX: pip install 'cnncli[jax]'")
     own = None if processes else find_place(**place, environ=os.environ)
-    if own is None:
-        processes = processes or recorded.get("processes")
+    started = 1 if own else processes or recorded.get("processes") or 1
     return Compute(
-        backend, devices, processes or 1, own, start_timeout or _START_TIMEOUT
+        backend,
+        devices or _recorded_devices(recorded, own.count if own else started),
+        started,
+        own,
+        start_timeout or _START_TIMEOUT,
     )
+
+
+def _recorded_devices(recorded: Mapping[str, Any], processes: int) -> int | None:
+    """Return into how many devices each process is to part its processor, as before."""
+    devices = recorded.get("devices", ())
+    if set(devices) != {"cpu"} or len(devices) % processes:
+        return None
+    return len(devices) // processes
 
 
 def _check_unused(**options: object) -> None:

@@ -1,4 +1,4 @@
-"""Frames on a connection: a small header in JSON, then bytes; never a pickle."""
+"""Frames on a connection: a small header in JSON, then bytes; never objects."""
 
 from __future__ import annotations
 

@@ -141,17 +141,20 @@ class RunFolder:
         self._note({"status": "running", "started": _now(), **manifest})
         write_file(self / CONFIG_NAME, config)
 
-    def go_on(self, config: str, measured: Measured) -> None:
+    def go_on(
+        self, config: str, measured: Measured, runtime: dict[str, object]
+    ) -> None:
         """Note that the run in the folder goes on, perhaps for more epochs.
 
         Args:
             config: The resolved config, as YAML.
             measured: Which images it is measured on in the end.
+            runtime: What it is computed with now.
 
         Raises:
             OutputError: The folder can't be written.
         """
-        manifest = self.manifest()
+        manifest = {**self.manifest(), **runtime}
         for key in ("ended", "files", "reason"):
             manifest.pop(key, None)
         changed = {"status": "running", "resumed": _now(), "measured": measured}

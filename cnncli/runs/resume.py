@@ -38,7 +38,7 @@ _RUNTIME = (
     "devices",
     "onednn",
 )
-"""What a manifest says of the program and the machine."""
+"""What a manifest says of the program and the machine, and decides bits."""
 
 
 def run_identity(
@@ -51,9 +51,10 @@ def run_identity(
         splits: Its images.
         runtime: What the backend says of itself.
     """
+    deciding = {key: runtime[key] for key in _RUNTIME if key in runtime}
     return {
         "config": config_values(config),
-        "runtime": flattened({"cnncli": __version__, **runtime}),
+        "runtime": flattened({"cnncli": __version__, **deciding}),
         "images": {**splits.fingerprints, "split": splits.indices_digest},
     }
 
@@ -124,6 +125,45 @@ def check_same(
             f"{folder.path}: can't resume with what differs; to go on as the run was "
             f"started: {folder.resume_command}",
         )
+
+
+def check_runtime(
+    folder: RunFolder, before: Mapping[str, Any], now: Mapping[str, Any]
+) -> str | None:
+    """Refuse to go on with a run on what would compute something else.
+
+    On JAX, other devices compute the same but for rounding, and it goes on.
+
+    Args:
+        folder: The run's.
+        before: What it was computed with, by name.
+        now: The same now.
+
+    Returns:
+        Why the result will not be exactly that of a run that was never stopped.
+
+    Raises:
+        ConfigError: There are other differences; it lists all.
+    """
+    if now.get("backend") != "jax":
+        check_same(folder, before, now)
+        return None
+    had, have = _devices(before), _devices(now)
+    check_same(
+        folder,
+        {key: value for key, value in before.items() if key not in had},
+        {key: value for key, value in now.items() if key not in have},
+    )
+    if had == have:
+        return None
+    return (
+        f"the run was trained on {len(had)} devices so far, and goes on with "
+        f"{len(have)}: from here on, sums are rounded otherwise"
+    )
+
+
+def _devices(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: values[key] for key in values if key.startswith("devices.")}
 
 
 def finished_result(

@@ -29,7 +29,12 @@ from cnncli.runs.manifest import first_manifest, last_manifest
 from cnncli.runs.mlflow import mlflow_told
 from cnncli.runs.reports import measure
 from cnncli.runs.results import RunResult, write_history, write_report, write_results
-from cnncli.runs.resume import check_same, extension_warning, run_identity
+from cnncli.runs.resume import (
+    check_runtime,
+    check_same,
+    extension_warning,
+    run_identity,
+)
 from cnncli.runs.state import State, state_to_bytes
 from cnncli.system.signals import StopRequest, stop_request
 from cnncli.system.tracking import heeding
@@ -198,7 +203,8 @@ def _train(
         config, data.image_shape, len(data.class_names), splits.normalization
     )
     steps = backend.training_steps(network, splits.train, config.training)
-    identity = run_identity(config, splits, backend.describe(config))
+    runtime = backend.describe(config)
+    identity = run_identity(config, splits, runtime)
     check_alike(group, identity["images"], "images", DataError)
     watcher.identified(identity)
     checkpoints = Checkpoints(folder, identity, network.model, steps)
@@ -208,7 +214,7 @@ def _train(
         checkpoints.write(progress)
     else:
         progress = _go_on(
-            folder, config, checkpoints, identity, state, watcher, measured
+            folder, config, checkpoints, identity, runtime, state, watcher, measured
         )
     told_by_first(
         group,
@@ -285,18 +291,21 @@ def _go_on(
     config: Config,
     checkpoints: Checkpoints,
     identity: dict[str, dict[str, Any]],
+    runtime: dict[str, object],
     state: State,
     watcher: Watcher,
     measured: Measured,
 ) -> TrainingProgress:
     """Restore a state, if the run can go on from it exactly."""
-    for section in ("runtime", "images"):
-        check_same(folder, state.identity[section], identity[section])
+    before = state.identity
+    check_same(folder, before["images"], identity["images"])
+    rounding = check_runtime(folder, before["runtime"], identity["runtime"])
     checkpoints.restore(state)
-    folder.go_on(config_to_yaml(config), measured)
+    folder.go_on(config_to_yaml(config), measured, runtime)
     watcher.note(f"going on {state.progress.position}")
-    if warning := extension_warning(state, config):
-        watcher.warn(warning)
+    for warning in (rounding, extension_warning(state, config)):
+        if warning:
+            watcher.warn(warning)
     return state.progress
 
 
