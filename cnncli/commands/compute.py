@@ -156,10 +156,8 @@ def chosen_compute(
         check_exclusive(processes=processes, **{name: value is not None})
     backend = backend or recorded.get("backend") or "tensorflow"
     if backend != "jax":
-        _check_unused(
-            devices=devices, processes=processes, start_timeout=start_timeout, **place
-        )
-        return ON_TENSORFLOW
+        _check_unused(processes=processes, start_timeout=start_timeout, **place)
+        return Compute(devices=devices)
     if find_spec("jax") is None:
         raise click.UsageError("--backend jax needs JAX: pip install 'cnncli[jax]'")
     own = None if processes else find_place(**place, environ=os.environ)
@@ -211,7 +209,7 @@ def computing(
     if compute.backend == "tensorflow":
         from cnncli.backend.tensorflow.start import start
 
-        yield start(config, lean=True), ALONE
+        yield start(config, lean=True, devices=compute.devices), ALONE
         return
     from cnncli.backend.jax.start import started
 
