@@ -158,8 +158,7 @@ def chosen_compute(
     if backend != "jax":
         _check_unused(processes=processes, start_timeout=start_timeout, **place)
         return Compute(devices=devices)
-    if find_spec("jax") is None:
-        raise click.UsageError("--backend jax needs JAX: pip install 'cnncli[jax]'")
+    _check_jax()
     own = None if processes else find_place(**place, environ=os.environ)
     started = 1 if own else processes or recorded.get("processes") or 1
     return Compute(
@@ -177,6 +176,26 @@ def _recorded_devices(recorded: Mapping[str, Any], processes: int) -> int | None
     if set(devices) != {"cpu"} or len(devices) % processes:
         return None
     return len(devices) // processes
+
+
+def compute_again(recorded: Mapping[str, Any]) -> Compute:
+    """Return what gives the bits of an earlier run: in one process, as they come.
+
+    Args:
+        recorded: The run's manifest.
+
+    Raises:
+        click.UsageError: JAX is missing.
+    """
+    if recorded.get("backend") != "jax":
+        return ON_TENSORFLOW
+    _check_jax()
+    return Compute("jax", _recorded_devices(recorded, processes=1))
+
+
+def _check_jax() -> None:
+    if find_spec("jax") is None:
+        raise click.UsageError("--backend jax needs JAX: pip install 'cnncli[jax]'")
 
 
 def _check_unused(**options: object) -> None:
