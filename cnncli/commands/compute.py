@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cnncli.backend.interface import Backend
     from cnncli.config import Config
     from cnncli.processes.group import Group
+    from cnncli.training.watchers import Watcher
 
 _START_TIMEOUT = 300.0
 _LOOPBACK = "127.0.0.1"
@@ -207,14 +208,14 @@ def _check_unused(**options: object) -> None:
 
 @contextmanager
 def computing(
-    compute: Compute, config: Config, tell: Callable[[str], None]
+    compute: Compute, config: Config, watcher: Watcher
 ) -> Iterator[tuple[Backend, Group]]:
     """Start the backend, and with it all processes that are to train together.
 
     Args:
         compute: What the run is computed with.
         config: A resolved config.
-        tell: Is told what is waited for.
+        watcher: Is told what is waited for.
 
     Yields:
         The backend, and the group of the processes.
@@ -224,7 +225,7 @@ def computing(
         PlatformError: There are fewer devices.
         ProcessesError: The processes didn't all come, or one was lost.
     """
-    tell(f"starting {compute.title}")
+    watcher.status(f"starting {compute.title}")
     if compute.backend == "tensorflow":
         from cnncli.backend.tensorflow.start import start
 
@@ -232,10 +233,14 @@ def computing(
         return
     from cnncli.backend.jax.start import started
 
+    # Whoever starts processes elsewhere reads in a log for whom they wait.
+    tell = watcher.status if compute.place is None else watcher.note
     with _group(compute, tell) as group:
         _check_configs(group, config)
-        tell(f"starting {compute.title}")
+        watcher.status(f"starting {compute.title}")
         with started(config, group, compute.devices) as backend:
+            if group.count > 1 and group.index == 0:
+                watcher.note(_shares(backend, group, config))
             yield backend, group
 
 
@@ -288,6 +293,17 @@ def _outliving(place: Place) -> Iterator[None]:
         if place.index == 0:
             time.sleep(_SECONDS_TO_END)
         raise
+
+
+def _shares(backend: Backend, group: Group, config: Config) -> str:
+    """Say who computes how much of a batch."""
+    devices = len(backend.describe(config)["devices"])
+    batch_size = config.training.batch_size
+    hosts = len(set(group.hosts))
+    return (
+        f"{group.count} processes on {hosts} host{'s' * (hosts > 1)}, {devices} "
+        f"devices: {batch_size // devices:,} of each batch's {batch_size:,} images each"
+    )
 
 
 def _check_configs(group: Group, config: Config) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from importlib.metadata import version
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import tensorflow as tf
 
@@ -20,6 +20,7 @@ from cnncli.system.processor import processor_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from cnncli.architecture import Shape
     from cnncli.backend.interface import Network
@@ -96,7 +97,7 @@ class TensorFlow:
         optimizer = build_fast_optimizer(training)
         return TensorFlowSteps(built, optimizer, images, training.batch_size)
 
-    def describe(self, config: Config) -> dict[str, object]:
+    def describe(self, config: Config) -> dict[str, Any]:
         """Return what decides a run's bits: versions, threads, machine, devices.
 
         Args:
@@ -118,6 +119,18 @@ class TensorFlow:
             ],
             "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
         }
+
+    def start_profile(self, folder: Path) -> None:
+        """Begin a profile of what is computed, for TensorBoard.
+
+        Args:
+            folder: Where to.
+        """
+        tf.profiler.experimental.start(str(folder))
+
+    def stop_profile(self) -> None:
+        """End the profile, and write it."""
+        tf.profiler.experimental.stop()
 
     def _devices(self, config: Config) -> Sequence[str | None]:
         """Return where each part of a batch is computed."""
