@@ -257,9 +257,13 @@ def _group(compute: Compute, tell: Callable[[str], None]) -> Iterator[Group]:
         yield ALONE
         return
 
-    def told(words: str) -> None:
+    told: list[str] = []
+
+    def tell_news(words: str) -> None:
         children.check()
-        tell(words)
+        if words not in told:
+            told.append(words)
+            tell(words)
 
     with (
         _outliving(place),
@@ -268,7 +272,7 @@ def _group(compute: Compute, tell: Callable[[str], None]) -> Iterator[Group]:
             place,
             {"cnncli": __version__},
             timeout=compute.start_timeout,
-            tell=told,
+            tell=tell_news,
             end=end_with,
         ) as group,
     ):
