@@ -166,7 +166,7 @@ def measure_backends(bench: Bench) -> Iterable[Figure]:
     if find_spec("jax") is None:
         show_progress("no JAX: its backend doesn't take part")
         return
-    options = {"TensorFlow": []}
+    options: dict[str, list[str]] = {"TensorFlow": []}
     options |= {
         f"JAX, {number} process{'es' * (number > 1)}": [
             "--backend=jax",
