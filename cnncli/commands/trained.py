@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cnncli.commands.compute import ON_TENSORFLOW, computing
+from cnncli.commands.compute import ON_TENSORFLOW
+from cnncli.commands.computing import computing
 from cnncli.commands.started import native_stderr_watched
 from cnncli.errors import printable
 from cnncli.modelfile.place import REPORT_NAME

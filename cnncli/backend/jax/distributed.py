@@ -65,7 +65,10 @@ def connected(group: Group) -> Iterator[None]:
     except BaseException:
         _abandon()
         raise
-    jax.distributed.shutdown()
+    try:
+        jax.distributed.shutdown()
+    except jax.errors.JaxRuntimeError:  # a process has ended that was done, too
+        _abandon()
 
 
 def _free_port() -> int:
