@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cnncli.processes.group import Group
 
 _SECONDS_TO_CONNECT = 60
+_SECONDS_TO_WRITE = 3600  # the results, by process 0
 
 
 @contextmanager
@@ -66,9 +67,13 @@ def connected(group: Group) -> Iterator[None]:
         _abandon()
         raise
     try:
+        # Whoever leaves first would take the others' connections along.
+        group.exchange(b"", doing="leaving", limit=_SECONDS_TO_WRITE)
         jax.distributed.shutdown()
-    except jax.errors.JaxRuntimeError:  # a process has ended that was done, too
+    except (ProcessesError, jax.errors.JaxRuntimeError):
         _abandon()
+        if group.index:  # process 0 is done, whatever has become of the others
+            raise
 
 
 def _free_port() -> int:
