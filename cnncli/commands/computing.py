@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cnncli import __version__
+from cnncli.errors import CnncliError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +63,33 @@ def computing(
             if group.count > 1 and group.index == 0:
                 watcher.note(_shares(backend, group, config))
             yield backend, group
+
+
+@contextmanager
+def declining(compute: Compute) -> Iterator[None]:
+    """Do what comes before the processes meet; have the others hear if it fails.
+
+    Args:
+        compute: What the run is computed with.
+    """
+    try:
+        yield
+    except CnncliError as error:
+        decline_others(compute, str(error).partition("\n")[0])
+        raise
+
+
+def decline_others(compute: Compute, why: str) -> None:
+    """Tell those that wait for this process, if it is their number 0, not to.
+
+    Args:
+        compute: What the run is computed with.
+        why: Why it doesn't train.
+    """
+    if compute.place is not None:
+        from cnncli.processes.door import decline
+
+        decline(compute.place.coordinator, f"process 0 doesn't train: {why}")
 
 
 @contextmanager

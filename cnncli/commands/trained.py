@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import click
 
 from cnncli.commands.compute import ON_TENSORFLOW
-from cnncli.commands.computing import computing
+from cnncli.commands.computing import computing, decline_others, declining
 from cnncli.commands.started import native_stderr_watched
 from cnncli.errors import printable
 from cnncli.modelfile.place import REPORT_NAME
@@ -85,18 +86,22 @@ def train_into(
         CnncliError: As for ``RunFolder.claimed``, ``load_resumable`` and ``run``.
     """
     _check_installed(experiment, compute, profile=profile)
-    with folder.claimed(overwrite=overwrite, resume=resume):
-        state = None
-        if resume:
-            from cnncli.runs.resume import finished_result, load_resumable
+    with ExitStack() as stack:
+        with declining(compute):
+            stack.enter_context(folder.claimed(overwrite=overwrite, resume=resume))
+            state = None
+            if resume:
+                from cnncli.runs.resume import finished_result, load_resumable
 
-            state = load_resumable(folder, experiment.config)
-            result = finished_result(folder, state, experiment.config, measured)
-            if result is not None:
-                if not quiet:
+                state = load_resumable(folder, experiment.config)
+                result = finished_result(folder, state, experiment.config, measured)
+                if result is not None:
                     position = state.progress.position
-                    say(f"{folder.path}: complete {position}; nothing to resume")
-                return result
+                    complete = f"{folder.path}: complete {position}; nothing to resume"
+                    if not quiet:
+                        say(complete)
+                    decline_others(compute, complete)
+                    return result
         return _run(
             folder,
             experiment,
