@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from benchmarks.figures import SPEED, Figure
 from benchmarks.report import speed_chart
@@ -157,6 +158,25 @@ def test_every_link_and_every_picture_is_there(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES[2:])
 def test_every_page_is_linked(page: str) -> None:
     assert f"]({page})" in text_of("README.md")
+
+
+def test_yaml_of_kubernetes_fits_together() -> None:
+    found = re.search(
+        r"^```yaml$(.*?)^```$",
+        text_of("docs/several-machines.md"),
+        re.MULTILINE | re.DOTALL,
+    )
+    assert found
+    service, job = yaml.safe_load_all(found[1])
+    spec, pod = job["spec"], job["spec"]["template"]["spec"]
+    assert pod["subdomain"] == service["metadata"]["name"]
+    assert service["spec"]["selector"] == {"job-name": job["metadata"]["name"]}
+    assert spec["completions"] == spec["parallelism"] == 4
+    assert "--num-processes=4" in pod["containers"][0]["command"]
+    known = {name for option in group.commands["train"].params for name in option.opts}
+    command = pod["containers"][0]["command"]
+    given = {word.partition("=")[0] for word in command if word.startswith("--")}
+    assert given <= known
 
 
 @pytest.mark.parametrize("page", PAGES)
