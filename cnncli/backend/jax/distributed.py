@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cnncli.processes.group import Group
 
 _SECONDS_TO_CONNECT = 60
+_SECONDS_TO_START = 180.0
 _SECONDS_TO_WRITE = 3600  # the results, by process 0
 
 
@@ -45,22 +46,30 @@ def connected(group: Group) -> Iterator[None]:
     address = with_port(group.address, port)
     _meet_at(group.own_address)
     try:
-        jax.distributed.initialize(
-            address,
-            group.count,
-            group.index,
-            # Several processes of one machine have a GPU each.
-            [group.local_index] if group.has_neighbours else None,
-            cluster_detection_method="deactivate",
-            initialization_timeout=_SECONDS_TO_CONNECT,
-            coordinator_bind_address=address if is_loopback(group.address) else None,
-        )
-    except jax.errors.JaxRuntimeError as error:
+        with group.steps("starting JAX", _SECONDS_TO_START):
+            jax.distributed.initialize(
+                address,
+                group.count,
+                group.index,
+                # Several processes of one machine have a GPU each.
+                [group.local_index] if group.has_neighbours else None,
+                cluster_detection_method="deactivate",
+                initialization_timeout=_SECONDS_TO_CONNECT,
+                coordinator_bind_address=(
+                    address if is_loopback(group.address) else None
+                ),
+            )
+            jax.devices()  # which each process waits for of the others
+    except RuntimeError as error:
         _abandon()
         raise ProcessesError(
             f"JAX can't connect the processes: {str(error).partition(chr(10))[0]}; see "
-            "whether their machines let each other reach all ports"
+            "whether their machines let each other reach all ports, and whether each "
+            "has a GPU of its own where there are any"
         ) from error
+    except BaseException:
+        _abandon()
+        raise
     try:
         yield
     except BaseException:
