@@ -1,7 +1,7 @@
 """What more machines give, on paper: a model of a training step, not a measurement.
 
-Usage: ``python -m benchmarks.scaling --fixed MILLISECONDS --image MILLISECONDS``, with the
-two times of your own machine; ``docs/several-machines.md`` says how to find them.
+Usage: ``python -m benchmarks.scaling --fixed MILLISECONDS --image MILLISECONDS``, with
+the two times of your own machine; ``docs/several-machines.md`` says how to find them.
 """
 
 from __future__ import annotations
