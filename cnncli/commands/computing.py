@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cnncli import __version__
-from cnncli.errors import CnncliError
+from cnncli.errors import CnncliError, ProcessesError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,7 +163,8 @@ def _check_configs(group: Group, config: Config) -> None:
     """Refuse to train together what is not the same, on the same versions.
 
     Raises:
-        ConfigError: Something differs.
+        ConfigError: The configs differ.
+        ProcessesError: The versions do.
     """
     from importlib.metadata import version
 
@@ -171,7 +172,7 @@ def _check_configs(group: Group, config: Config) -> None:
 
     versions = {package: version(package) for package in _VERSIONS}
     check_alike(group, config_to_compare(config), "configs")
-    check_alike(group, versions, "versions")
+    check_alike(group, versions, "versions", ProcessesError)
 
 
 def _free_address() -> str:

@@ -22,6 +22,7 @@ from cnncli.commands.options import (
 )
 from cnncli.commands.seeds import format_seeds, run_seeds
 from cnncli.commands.started import backend_started
+from cnncli.commands.studies import command_again
 from cnncli.commands.trained import check_run, follow_run, format_run, train_into
 from cnncli.system.terminal import say
 
@@ -138,6 +139,8 @@ def train(
             json.dumps(spread.to_dict(), indent=2) if as_json else format_seeds(spread)
         )
         return
+    if compute.place is not None:  # what goes on with it starts on several machines
+        folder = RunFolder(place, command_again(place))
     if compute.follows:
         follow_run(experiment, compute, quiet=quiet)
         return

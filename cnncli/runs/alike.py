@@ -47,8 +47,8 @@ def check_alike(
         )
     ]
     found = [
-        f"{key}: process 0 on {group.hosts[0]} has {had}, process {index} on "
-        f"{group.hosts[index]} has {has}"
+        f"{what} differ: {key}: process 0 on {group.hosts[0]} has {had}, process "
+        f"{index} on {group.hosts[index]} has {has}"
         for index, other in enumerate(every)
         for key, had, has in differences(every[0], other)
     ]
