@@ -73,7 +73,7 @@ def compute_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--devices",
             type=click.IntRange(1, 1024),
             metavar="N",
-            help="Devices that share each batch: GPUs, or on JAX parts of the processor."
+            help="Devices that share each batch: GPUs, or parts of a processor on JAX."
             "  [default: all GPUs; 4, 2 or 1 parts]",
         ),
         click.option(
