@@ -54,15 +54,19 @@ def step(config: Config) -> dict[str, np.ndarray]:
     return {**before, **after, "sums": sums}
 
 
-def test_on_jax(handed: Path) -> None:
-    command = [sys.executable, "-m", "pytest", "tests/on_jax", "-q", "-x"]
+@pytest.mark.parametrize(
+    "marked", ["not slow", pytest.param("slow", marks=pytest.mark.slow)]
+)
+def test_on_jax(marked: str, handed: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "tests/on_jax", "-q", "-m", marked]
     options = ["-o", "python_files=check_*.py", "-p", "no:cacheprovider"]
+    told = {"KERAS_BACKEND": "jax", "HANDED_BY_TENSORFLOW": str(handed)}
     done = subprocess.run(
         [*command, *options],
         capture_output=True,
         check=False,
         cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": "jax", "HANDED_BY_TENSORFLOW": str(handed)},
+        env={**os.environ, **told},
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr

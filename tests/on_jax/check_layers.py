@@ -54,6 +54,7 @@ OPTIMIZERS = {
     "Adam": "Adam: {amsgrad: true, epsilon: 0.001, clipnorm: 0.1}",
     "AdamW": "AdamW: {epsilon: 0.001, clipvalue: 0.01}",
 }
+QUICK = ("clipped", "Adam")
 LOSSES = {
     "sparse_categorical_crossentropy": "sparse_categorical_crossentropy",
     "categorical_crossentropy": "categorical_crossentropy: {label_smoothing: 0.1}",
@@ -134,7 +135,13 @@ def assert_steps_as_keras(
         np.testing.assert_allclose(moved, expected[path], 0, atol, err_msg=path)
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
+        for name in OPTIMIZERS
+    ],
+)
 def test_every_optimizer_does_what_keras_does(name: str) -> None:
     assert_steps_as_keras(OPTIMIZERS[name], LOSSES["sparse_categorical_crossentropy"])
 
@@ -144,7 +151,11 @@ def test_smoothed_loss_does_what_keras_does() -> None:
 
 
 @pytest.mark.parametrize(
-    ("precision", "atol"), [("mixed_bfloat16", 4e-4), ("mixed_float16", 5e-5)]
+    ("precision", "atol"),
+    [
+        pytest.param("mixed_bfloat16", 4e-4, marks=pytest.mark.slow),
+        ("mixed_float16", 5e-5),
+    ],
 )
 def test_mixed_precision_does_what_keras_does(precision: str, atol: float) -> None:
     """But for the rounding of gradients, of which the numbers have 8 and 11 bits."""
@@ -152,6 +163,7 @@ def test_mixed_precision_does_what_keras_does(precision: str, atol: float) -> No
     assert_steps_as_keras(OPTIMIZERS["SGD"], loss, precision, atol)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_batch_normalization_trains_in_mixed_precision(precision: str) -> None:
     training = f"training: {{batch_size: 8, precision: {precision}}}"
@@ -178,6 +190,7 @@ def test_the_scale_of_a_loss_that_overflows_is_halved_and_the_step_left_out() ->
         np.testing.assert_array_equal(after[path], before[path])
 
 
+@pytest.mark.slow
 def test_every_activation_and_initializer_builds() -> None:
     layers = "".join(
         f"    - Conv2D: {{filters: 4, kernel_size: 1, activation: {activation}}}\n"

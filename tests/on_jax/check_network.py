@@ -141,7 +141,7 @@ def test_the_model_has_the_weights_of_the_last_step() -> None:
 
 
 @pytest.mark.parametrize("name", ["plain", "normalized"])
-@pytest.mark.parametrize("devices", [1, 4])
+@pytest.mark.parametrize("devices", [pytest.param(1, marks=pytest.mark.slow), 4])
 def test_a_step_is_the_one_that_tensorflow_takes(name: str, devices: int) -> None:
     """From the same weights, on the same eight images; and what it measures."""
     with np.load(HANDED / f"{name}.npz") as arrays:

@@ -68,7 +68,7 @@ def on_one() -> dict[str, Any]:
     return {"sums": take(steps, 0, 3), **values_of(steps)}
 
 
-@pytest.mark.parametrize("devices", [2, 4])
+@pytest.mark.parametrize("devices", [pytest.param(2, marks=pytest.mark.slow), 4])
 def test_batch_normalization_sees_the_whole_batch(
     devices: int, on_one: dict[str, Any]
 ) -> None:
@@ -93,7 +93,13 @@ def test_batch_normalization_of_one_image_a_share_is_that_of_the_batch() -> None
 # Chance
 
 
-@pytest.mark.parametrize("name", RANDOM)
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name == "dropout" else pytest.param(name, marks=pytest.mark.slow)
+        for name in RANDOM
+    ],
+)
 def test_no_two_shares_have_the_same_chance(name: str) -> None:
     """All images are the same, so that only chance tells shares and steps apart."""
     _, steps = steps_of(config_of(RANDOM[name]), equal_images(24))
@@ -103,6 +109,7 @@ def test_no_two_shares_have_the_same_chance(name: str) -> None:
     assert len(set(losses.tolist())) == 12
 
 
+@pytest.mark.slow
 def test_without_chance_all_shares_are_the_same() -> None:
     _, steps = steps_of(config_of(CONVOLUTION), equal_images(24))
     steps.learning_rate = 0.0
@@ -111,6 +118,7 @@ def test_without_chance_all_shares_are_the_same() -> None:
     np.testing.assert_allclose(losses, losses[0], 1e-6)
 
 
+@pytest.mark.slow
 def test_not_all_shares_are_flipped_alike() -> None:
     _, steps = steps_of(config_of(FLIP), equal_images(80))
     steps.learning_rate = 0.0
@@ -118,7 +126,11 @@ def test_not_all_shares_are_flipped_alike() -> None:
     assert (np.ptp(losses, axis=1) > 0).any()
 
 
-@pytest.mark.parametrize("images", [16, 13], ids=["whole", "smaller"])
+@pytest.mark.parametrize(
+    "images",
+    [pytest.param(16, marks=pytest.mark.slow), 13],
+    ids=["whole", "smaller"],
+)
 def test_seed_states_move_as_on_one_device(images: int) -> None:
     layers = f"    - RandomFlip\n{RANDOM['dropout']}    - Dropout: {{rate: 0.1}}\n"
     states = []
@@ -174,7 +186,10 @@ def arrays_for(tree: Any, devices: int, random: np.random.Generator) -> Any:
     return [arrays_for(inner, devices, random) for inner in tree]
 
 
-@pytest.mark.parametrize("devices", [1, 3, 4])
+@pytest.mark.parametrize(
+    "devices",
+    [*(pytest.param(count, marks=pytest.mark.slow) for count in (1, 2, 3)), 4],
+)
 @settings(max_examples=5)
 @given(tree=TREES, seed=st.integers(0, 2**32 - 1))
 def test_sums_have_the_order_of_the_devices(
@@ -267,7 +282,7 @@ def counting_steps(images: Images, devices: int) -> Any:
 
 
 @pytest.mark.parametrize("are_gpus", [False, True], ids=["taken", "resident"])
-@pytest.mark.parametrize(("number", "devices"), [(5, 4), (37, 1), (37, 4)])
+@pytest.mark.parametrize(("number", "devices"), [(5, 4), pytest.param(37, 1, marks=pytest.mark.slow), (37, 4)])
 def test_each_image_counts_once(number: int, devices: int, are_gpus: bool) -> None:
     pixels = np.asarray(random_images(number).pixels)
     images = Images(pixels, np.arange(number, dtype=np.uint8), np.arange(number))
@@ -308,6 +323,7 @@ def test_a_step_takes_its_own_images_and_no_more() -> None:
     assert pixels.asked == [order[8 * n : 8 * n + 8].tolist() for n in range(1, 5)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("are_gpus", [False, True], ids=["taken", "resident"])
 def test_sums_of_an_epoch_are_those_of_its_predictions(are_gpus: bool) -> None:
     images = random_images(37)
