@@ -207,4 +207,3 @@ def test_every_activation_and_initializer_builds() -> None:
     assert len(model.model.layers) == len(get_args(Activation)) + 2 + len(
         get_args(Initializer)
     )
-

@@ -103,7 +103,9 @@ def test_the_learning_rate_is_what_steps_take() -> None:
         steps.learning_rate = rate
         assert steps.learning_rate == pytest.approx(rate)
         take(steps, 0, 1)
-        moved[rate] = values_of(steps)["test/output/kernel"] - before["test/output/kernel"]
+        moved[rate] = (
+            values_of(steps)["test/output/kernel"] - before["test/output/kernel"]
+        )
     np.testing.assert_allclose(moved[0.2], 2 * moved[0.1], atol=1e-6)
 
 

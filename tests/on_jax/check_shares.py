@@ -87,7 +87,9 @@ def test_batch_normalization_of_one_image_a_share_is_that_of_the_batch() -> None
     seen = ((images.pixels - 10.0) / 200.0).reshape(4, -1)
     values = values_of(steps)
     np.testing.assert_allclose(values["test/bn/moving_mean"], seen.mean(0), atol=1e-6)
-    np.testing.assert_allclose(values["test/bn/moving_variance"], seen.var(0), atol=1e-6)
+    np.testing.assert_allclose(
+        values["test/bn/moving_variance"], seen.var(0), atol=1e-6
+    )
 
 
 # Chance
@@ -192,9 +194,7 @@ def arrays_for(tree: Any, devices: int, random: np.random.Generator) -> Any:
 )
 @settings(max_examples=5)
 @given(tree=TREES, seed=st.integers(0, 2**32 - 1))
-def test_sums_have_the_order_of_the_devices(
-    devices: int, tree: Any, seed: int
-) -> None:
+def test_sums_have_the_order_of_the_devices(devices: int, tree: Any, seed: int) -> None:
     values = arrays_for([tree, (3,)], devices, np.random.default_rng(seed))
     values = jax.tree.map(lambda value: value.astype(np.float32), values)
     found = on_each(devices, together.added, values)
@@ -282,7 +282,10 @@ def counting_steps(images: Images, devices: int) -> Any:
 
 
 @pytest.mark.parametrize("are_gpus", [False, True], ids=["taken", "resident"])
-@pytest.mark.parametrize(("number", "devices"), [(5, 4), pytest.param(37, 1, marks=pytest.mark.slow), (37, 4)])
+@pytest.mark.parametrize(
+    ("number", "devices"),
+    [(5, 4), pytest.param(37, 1, marks=pytest.mark.slow), (37, 4)],
+)
 def test_each_image_counts_once(number: int, devices: int, are_gpus: bool) -> None:
     pixels = np.asarray(random_images(number).pixels)
     images = Images(pixels, np.arange(number, dtype=np.uint8), np.arange(number))
