@@ -7,11 +7,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from cnncli.config.schema import Config
 from tests.on_jax.networks import (
     CONVOLUTION,
     NORMALIZATION,
@@ -20,6 +20,9 @@ from tests.on_jax.networks import (
     config_of,
     random_images,
 )
+
+if TYPE_CHECKING:
+    from cnncli.config.schema import Config
 
 ROOT = Path(__file__).parents[1]
 

@@ -105,9 +105,9 @@ def keras_steps(config: Any, number: int) -> dict[str, np.ndarray]:
     model = build(config).model
     compile_model(model, config)
     images = random_images(8 * number)
-    pixels = (images.pixels - np.float32(NORMALIZATION.mean[0])) / np.float32(
-        NORMALIZATION.deviation[0]
-    )
+    mean, deviation = NORMALIZATION.mean[0], NORMALIZATION.deviation[0]
+    pixels = np.asarray(images.pixels).astype(np.float32)
+    pixels = (pixels - np.float32(mean)) / np.float32(deviation)
     labels: np.ndarray = images.labels
     if config.training.loss.type == "categorical_crossentropy":
         labels = np.eye(NUM_CLASSES, dtype=np.float32)[labels]

@@ -84,7 +84,7 @@ def test_batch_normalization_of_one_image_a_share_is_that_of_the_batch() -> None
     images = random_images(4)
     _, steps = steps_of(config_of(layers, training), images)
     take(steps, 0, 1)
-    seen = ((images.pixels - 10.0) / 200.0).reshape(4, -1)
+    seen = ((np.asarray(images.pixels) - 10.0) / 200.0).reshape(4, -1)
     values = values_of(steps)
     np.testing.assert_allclose(values["test/bn/moving_mean"], seen.mean(0), atol=1e-6)
     np.testing.assert_allclose(
@@ -221,7 +221,7 @@ def test_another_order_of_the_devices_would_give_other_bits() -> None:
 def fed() -> dict[str, Any]:
     """Return steps on 37 images, of which the last 5 are a smaller batch, each way."""
     layers = f"    - RandomFlip\n{CONVOLUTION}    - Dropout: {{rate: 0.1}}\n"
-    found = {}
+    found: dict[str, Any] = {}
     for feed in (TakenFeed, ResidentFeed):
         with mock.patch.object(Devices, "are_gpus", feed is ResidentFeed):
             _, steps = steps_of(config_of(layers), random_images(37))
@@ -238,7 +238,8 @@ def at_first(fed: dict[str, Any]) -> list[np.ndarray]:
 def in_runs(steps: Any, at_first: Any, cuts: tuple[int, ...]) -> Any:
     """Take steps in several runs; return the sums and variables after each."""
     steps.assign(at_first)
-    sums, found = None, {}
+    sums: Any = None
+    found: dict[str, Any] = {}
     for first, last in pairwise(cuts):
         sums = take(steps, first, last, sums)
         found |= {f"{last}: {path}": value for path, value in values_of(steps).items()}
