@@ -228,8 +228,8 @@ def test_weights_that_differ_are_found() -> None:
         errors_of(3, ProcessesError, work)
         == [
             f"epoch 2: the weights of process 1 on {HERE} are not those of process 0 "
-            f"on {HERE}; one of the machines computes otherwise: another processor, GPU "
-            "or version"
+            f"on {HERE}; one of the machines computes otherwise: another processor, "
+            "GPU or version"
         ]
         * 3
     )

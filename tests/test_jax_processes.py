@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -72,6 +72,8 @@ training: {epochs: 1, batch_size: 8, threads: 2}
 class Started:
     """A command line of this program in a process of its own."""
 
+    running: ClassVar[list[subprocess.Popen[str]]] = []
+
     def __init__(self, *arguments: str, cwd: Path) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "cnncli", *arguments],
@@ -80,10 +82,12 @@ class Started:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.running.append(self.process)
 
     def end(self, seconds: float = LONG) -> tuple[int, str]:
         """Wait for its end; return its exit code and what it wrote to stderr."""
         _, stderr = self.process.communicate(timeout=seconds)
+        self.running.remove(self.process)
         return self.process.returncode, stderr
 
 
@@ -178,6 +182,16 @@ def assert_same_run(found: Path, expected: Path) -> None:
         np.testing.assert_array_equal(value, same, path)
 
 
+@pytest.fixture(autouse=True)
+def _none_is_left() -> Iterator[None]:
+    """End what a test that fails has left."""
+    yield
+    while Started.running:
+        process = Started.running.pop()
+        process.kill()
+        process.communicate()
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with configs and images."""
@@ -205,12 +219,12 @@ def whole(place: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def in_four(place: Path, whole: Path) -> Iterator[tuple[Path, tuple[int, str]]]:
+def in_four(place: Path, whole: Path) -> tuple[Path, tuple[int, str]]:
     """Kill one of four processes; return the run folder and how process 0 ended."""
     started = train("small.yaml", "--processes=4", "--out=killed", cwd=place)
     await_epoch(place / "killed", 2, started)
     os.kill(worker("--process-id=2", place), signal.SIGKILL)
-    yield place / "killed", started.end(A_MINUTE)
+    return place / "killed", started.end(A_MINUTE)
 
 
 @pytest.mark.parametrize("count", [2, 4])
@@ -257,15 +271,18 @@ def test_what_was_killed_goes_on_exactly_in_any_number_of_processes(
 
 def test_process_0_that_is_killed_ends_the_others_in_words(place: Path) -> None:
     started = [
-        train("small.yaml", "--out=led", *options, cwd=place) for options in meeting(3)
+        train("small.yaml", "--out=led", *options, cwd=place) for options in meeting(4)
     ]
     await_epoch(place / "led", 2, started[0])
     os.kill(worker("--process-id=0", place), signal.SIGKILL)
     for follower in started[1:]:
         code, stderr = follower.end(A_MINUTE)
-        assert plain(stderr) == (
+        # JAX may find it gone before the news of it comes, and aborts the process.
+        assert plain(stderr) in (
             f"error: process 0 on {HERE} (pid N) died; the last heard of it: "
-            "SOMEWHERE\n"
+            "SOMEWHERE\n",
+            f"error: process 0 on {HERE} has ended, or can't be reached any more; see "
+            "what it wrote\n",
         )
         assert code == 6
     code, stderr = started[0].end(A_MINUTE)
@@ -406,7 +423,7 @@ def test_what_jax_has_trained_is_used_on_tensorflow(place: Path, whole: Path) ->
     exported = json.loads(
         run("export", "whole", "--format=onnx", "-o", "exported.onnx", "--json")
     )
-    assert exported == 1
+    assert exported["accuracy"] == exported["keras_accuracy"] == metrics["accuracy"]
     with (whole / "predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert sum(row["true"] == row["predicted"] for row in rows) == metrics["correct"]
