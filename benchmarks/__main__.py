@@ -33,11 +33,19 @@ ROUNDS = {
     "steps": 60,
     "epochs": 8,
     "writing": 3,
+    "backends": 3,
     "memory": 1,
     "pictures": 1,
     "jobs": 1,
 }
-QUICK_ROUNDS = {"startup": 3, "steps": 10, "epochs": 1, "writing": 1, "jobs": 1}
+QUICK_ROUNDS = {
+    "startup": 3,
+    "steps": 10,
+    "epochs": 1,
+    "writing": 1,
+    "backends": 1,
+    "jobs": 1,
+}
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from benchmarks import targets
 from benchmarks.commands import cnncli
 from benchmarks.figures import IMAGES, MEMORY, SECONDS, SPEED, Figure
 from benchmarks.processes import Finished, run_process
-from benchmarks.rounds import interleave
+from benchmarks.rounds import interleave, show_progress
 from benchmarks.tasks import CONFIG
 
 if TYPE_CHECKING:
@@ -160,11 +161,39 @@ def measure_writing(bench: Bench) -> Iterable[Figure]:
     yield Figure(targets.WRITING, SECONDS, results)
 
 
+def measure_backends(bench: Bench) -> Iterable[Figure]:
+    """Measure the second epoch on TensorFlow, and on JAX in one to four processes."""
+    if find_spec("jax") is None:
+        show_progress("no JAX: its backend doesn't take part")
+        return
+    options: dict[str, list[str]] = {"TensorFlow": []}
+    options |= {
+        f"JAX, {number} process{'es' * (number > 1)}": [
+            "--backend=jax",
+            f"--processes={number}",
+        ]
+        for number in (1, 2, 4)
+    }
+
+    def train(more: list[str]) -> float:
+        out = bench.scratch / "backends"
+        settings = [f"--set={s}" for s in replace(bench.job, epochs=2).settings()]
+        command = cnncli("train", str(CONFIG), *settings, f"--out={out}", *more)
+        run_process([*command, "--overwrite"])
+        seconds = json.loads((out / "manifest.json").read_text())["epoch_seconds"][1]
+        return float(seconds) / bench.job.train
+
+    turns = {name: partial(train, more) for name, more in options.items()}
+    results = interleave("backends", turns, bench.rounds["backends"])
+    yield Figure("an epoch, validation included", SPEED, results)
+
+
 STAGES = {
     "startup": measure_startup,
     "steps": measure_steps,
     "epochs": measure_epochs,
     "writing": measure_writing,
+    "backends": measure_backends,
     "memory": measure_memory,
     "pictures": measure_pictures,
     "jobs": measure_jobs,

@@ -47,7 +47,7 @@ def network(
     model = build_model(config, (SIZE, SIZE, 1))
     scale = Normalization.divide_by(255, channels=1)
     measures = measure_functions(config, 2)
-    return config, TensorFlowNetwork(model, scale, measures, parts=1)
+    return config, TensorFlowNetwork(model, scale, measures, devices=(None,))
 
 
 def grad_cam(config: Config, name: str | None = None) -> GradCam:

@@ -65,7 +65,7 @@ def build(config: Config, *, parts: int) -> Any:
     keras.utils.set_random_seed(config.seed)
     measures = measure_functions(config, 3)
     model = build_model(config, (8, 8, 1))
-    return TensorFlowNetwork(model, NORMALIZATION, measures, parts=parts)
+    return TensorFlowNetwork(model, NORMALIZATION, measures, devices=(None,) * parts)
 
 
 def train(config: Config, images: Images, *, parts: int) -> tuple[Any, list[Any]]:
@@ -111,7 +111,7 @@ def test_normalizes_as_the_text_does(normalization: Normalization) -> None:
 
     pixels = np.arange(768).reshape(1, 16, 16, 3).astype(np.uint8)
     model = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Flatten()])
-    network = TensorFlowNetwork(model, normalization, {}, parts=1)
+    network = TensorFlowNetwork(model, normalization, {}, devices=(None,))
     found = network.normalize(pixels).numpy()
     mean = np.array(normalization.mean, np.float32)
     deviation = np.array(normalization.deviation, np.float32)

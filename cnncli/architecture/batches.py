@@ -28,6 +28,11 @@ _SHARES = (4, 2)
 """Into how many shares a batch is cut on processors, the first that fits."""
 
 
+def sees_whole_batch(config: Config) -> bool:
+    """Return whether a layer looks at a whole batch."""
+    return any(layer.sees_whole_batch for layer in config.model.layers)
+
+
 def batch_parts(config: Config) -> int:
     """Return in how many parts, computed in parallel, a batch is best cut.
 
@@ -39,8 +44,7 @@ def batch_parts(config: Config) -> int:
         config: A resolved config.
     """
     training = config.training
-    whole = any(layer.sees_whole_batch for layer in config.model.layers)
-    if whole or training.threads == 1:
+    if sees_whole_batch(config) or training.threads == 1:
         return 1
     threads = training.threads or 2
     return max(2, min(threads, training.batch_size // _SMALLEST_PART))

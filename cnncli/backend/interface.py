@@ -7,12 +7,13 @@ Networks are trained on either; what was trained is looked into on TensorFlow.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     import keras
     from numpy.typing import NDArray
@@ -256,12 +257,22 @@ class Backend(Protocol):
             MemoryError: There is too little of it.
         """
 
-    def describe(self, config: Config) -> dict[str, object]:
+    def describe(self, config: Config) -> dict[str, Any]:
         """Return what decides a run's bits: versions, threads, machine, devices.
 
         Args:
             config: A resolved config.
         """
+
+    def start_profile(self, folder: Path) -> None:
+        """Begin a profile of what is computed, for TensorBoard.
+
+        Args:
+            folder: Where to.
+        """
+
+    def stop_profile(self) -> None:
+        """End the profile, and write it."""
 
 
 class ExplainingBackend(Backend, Protocol):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnncli.commands import offered
+from cnncli.commands.compute import compute_again
 from cnncli.commands.options import (
     check_exclusive,
     file_path,
@@ -100,6 +101,7 @@ def reproduce(
         recorded.measured,
         overwrite=overwrite,
         resume=resume,
+        compute=compute_again(recorded.folder.manifest()),
         quiet=quiet,
         noting=partial(_noting, recorded),
     )

@@ -117,7 +117,6 @@ def train(
     if compute.backend == "jax":
         check_shares(experiment.config.training.batch_size, compute.fewest_devices)
         check_exclusive(seeds=seeds, backend=compute.backend)
-        check_exclusive(profile=profile, backend=compute.backend)
         check_exclusive(dry_run=dry_run, backend=compute.backend)
     check_run(experiment, place, measured, quiet=quiet)
     if dry_run:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import click
 
-from cnncli.commands.compute import ON_TENSORFLOW, computing
+from cnncli.commands.compute import ON_TENSORFLOW
+from cnncli.commands.computing import computing, decline_others, declining
 from cnncli.commands.started import native_stderr_watched
 from cnncli.errors import printable
 from cnncli.modelfile.place import REPORT_NAME
@@ -83,19 +85,23 @@ def train_into(
     Raises:
         CnncliError: As for ``RunFolder.claimed``, ``load_resumable`` and ``run``.
     """
-    _check_installed(experiment, profile=profile)
-    with folder.claimed(overwrite=overwrite, resume=resume):
-        state = None
-        if resume:
-            from cnncli.runs.resume import finished_result, load_resumable
+    _check_installed(experiment, compute, profile=profile)
+    with ExitStack() as stack:
+        with declining(compute):
+            stack.enter_context(folder.claimed(overwrite=overwrite, resume=resume))
+            state = None
+            if resume:
+                from cnncli.runs.resume import finished_result, load_resumable
 
-            state = load_resumable(folder, experiment.config)
-            result = finished_result(folder, state, experiment.config, measured)
-            if result is not None:
-                if not quiet:
+                state = load_resumable(folder, experiment.config)
+                result = finished_result(folder, state, experiment.config, measured)
+                if result is not None:
                     position = state.progress.position
-                    say(f"{folder.path}: complete {position}; nothing to resume")
-                return result
+                    complete = f"{folder.path}: complete {position}; nothing to resume"
+                    if not quiet:
+                        say(complete)
+                    decline_others(compute, complete)
+                    return result
         return _run(
             folder,
             experiment,
@@ -130,19 +136,20 @@ def _run(
         death_noted(folder, experiment.config),
         native_stderr_watched() as log,
         open_progress(quiet=quiet) as progress,
-        computing(compute, experiment.config, progress.status) as (backend, group),
+        computing(compute, experiment.config, progress) as (backend, group),
     ):
         watchers: list[Watcher] = [progress]
         if noting is not None:
             watchers.append(noting(progress))
-        if profile or curves:
-            from cnncli.training.tensorboard import ScalarCurves, StepProfile
+        if curves:
+            from cnncli.training.tensorboard import ScalarCurves
 
-            if curves:
-                add = state is not None
-                watchers.append(ScalarCurves(folder / "tensorboard", add=add))
-            if profile:
-                watchers.append(StepProfile(folder / "profile"))
+            add = state is not None
+            watchers.append(ScalarCurves(folder / "tensorboard", add=add))
+        if profile:
+            from cnncli.training.profile import StepProfile
+
+            watchers.append(StepProfile(folder / "profile", backend))
         watcher = Watchers(*watchers)
         result = run(
             experiment,
@@ -170,27 +177,30 @@ def follow_run(experiment: Experiment, compute: Compute, *, quiet: bool) -> None
     Raises:
         CnncliError: As for ``computing`` and ``follow``.
     """
+    from cnncli.commands.progress import PlainProgress, QuietProgress
     from cnncli.runs.follow import follow
 
-    def tell(words: str) -> None:
-        if not quiet:
-            say(words)
-
+    progress = QuietProgress() if quiet else PlainProgress()
     with (
         native_stderr_watched(),
-        computing(compute, experiment.config, tell) as (backend, group),
+        computing(compute, experiment.config, progress) as (backend, group),
     ):
-        if not quiet:
-            say(
-                f"process {group.index} of {group.count}; process 0 on "
-                f"{group.hosts[0]} shows how the run goes, and keeps it"
-            )
+        progress.note(
+            f"process {group.index} of {group.count}; process 0 on {group.hosts[0]} "
+            "shows how the run goes, and keeps it"
+        )
         follow(experiment, backend, group)
 
 
-def _check_installed(experiment: Experiment, *, profile: bool) -> None:
+def _check_installed(
+    experiment: Experiment, compute: Compute, *, profile: bool
+) -> None:
     """Refuse to train without what only some runs need."""
     training = experiment.config.training
+    if training.tensorboard and compute.backend != "tensorflow":
+        raise click.UsageError(
+            "training.tensorboard needs --backend tensorflow, which writes the curves"
+        )
     if (profile or training.tensorboard) and find_spec("tensorboard") is None:
         wanted_by = "--profile" if profile else "training.tensorboard"
         raise click.UsageError(

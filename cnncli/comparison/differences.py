@@ -20,7 +20,8 @@ _RUN_KEYS = ("name", "seed", "data.split.seed")
 """Keys of a config in which runs of one experiment may differ."""
 
 _NOTED = (
-    *("cnncli", "git_commit", "python", "versions", "threads", "batch_parts"),
+    *("cnncli", "git_commit", "python", "backend", "versions", "threads"),
+    "batch_parts",
     *("machine", "processor", "devices", "onednn"),
 )
 _NOTED_OF_DATA = ("fingerprints", "split_digest")

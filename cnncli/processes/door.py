@@ -6,14 +6,16 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from cnncli.errors import ProcessesError
 from cnncli.processes.members import Hello, parsed_hello
-from cnncli.processes.sockets import listen, prepared
+from cnncli.processes.sockets import listen, prepared, wait_for_any
 from cnncli.processes.wire import Frame, FrameError, Link
 
 if TYPE_CHECKING:
     import socket
 
 _SECONDS_TO_SPEAK = 10.0
+_SECONDS_TO_DECLINE = 3.0
 _MOST_STRANGERS = 256
 
 
@@ -93,3 +95,23 @@ def _said_by(link: Link) -> Hello | None:
     hello = parsed_hello(first.header) if first.kind == "hello" else None
     link.is_at_end |= hello is None or bool(more)
     return hello
+
+
+def decline(coordinator: str, words: str, seconds: float = _SECONDS_TO_DECLINE) -> None:
+    """Tell the processes that wait for process 0 why it doesn't begin.
+
+    Args:
+        coordinator: ``HOST:PORT``, where they look for it.
+        words: Why.
+        seconds: For how long; those that come later find nobody.
+    """
+    try:
+        door = Door(coordinator)
+    except ProcessesError:  # another run's process 0 is there
+        return
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        wait_for_any([door.listener], door.waiting, left)
+        for _, link in door.arrivals():
+            refuse(link, words)
+    door.close()

@@ -9,6 +9,8 @@ _LABELS = {
     "started": "started",
     "seed": "seed",
     "precision": "precision",
+    "backend": "backend",
+    "processes": "processes",
     "threads": "threads",
     "batch_parts": "parts of a batch",
     "cnncli": "cnncli",

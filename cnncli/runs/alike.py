@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cnncli.errors import ConfigError
@@ -67,16 +67,16 @@ def config_to_compare(config: Config) -> dict[str, Any]:
     }
 
 
-def told_by_first(group: Group, value: bytes, doing: str) -> bytes:
-    """Return what process 0 says, in each process.
+def told_by_first(group: Group, say: Callable[[], bytes], doing: str) -> bytes:
+    """Return what process 0 says to the others; it says nothing if it is alone.
 
     Args:
         group: Who trains.
-        value: What this one would say.
+        say: What process 0 says.
         doing: Where in the run this is.
 
     Raises:
         ProcessesError: A process has ended, or doesn't come.
     """
-    own = value if group.index == 0 else b""
+    own = say() if group.index == 0 and group.count > 1 else b""
     return group.exchange(own, doing=doing, limit=SECONDS_BEHIND)[0]

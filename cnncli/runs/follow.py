@@ -42,7 +42,7 @@ def follow(experiment: Experiment, backend: Backend, group: Group) -> None:
     steps = backend.training_steps(network, splits.train, config.training)
     identity = run_identity(config, splits, backend.describe(config))
     check_alike(group, identity["images"], "images", DataError)
-    state = state_from_bytes(told_by_first(group, b"", TAKING_OVER))
+    state = state_from_bytes(told_by_first(group, bytes, TAKING_OVER))
     steps.assign([value for _, value in state.variables])
     shared = shared_network(network, group)
     with stop_request() as request:
@@ -60,6 +60,6 @@ def follow(experiment: Experiment, backend: Backend, group: Group) -> None:
             raise StoppedError(
                 request.signal, f"stopped with process 0 {state.progress.position}"
             )
-        measured = told_by_first(group, b"", MEASURING).decode()
+        measured = told_by_first(group, bytes, MEASURING).decode()
         images = getattr(splits, measured)
         shared.predict(images.pixels, images.labels)

@@ -172,7 +172,7 @@ def _train_and_measure(
         )
         gc.collect()  # the training images
         watcher.status("evaluating")
-        told_by_first(group, measured.encode(), MEASURING)
+        told_by_first(group, measured.encode, MEASURING)
         classes = experiment.data.class_names
         measurement = measure(trained.network, trained.images, classes, split=measured)
         stop_if_asked(request, folder, trained.progress)
@@ -192,7 +192,7 @@ def _train(
     """Read the images and train, from the beginning or from a state on.
 
     Raises:
-        ProcessesError: Another process was lost, with how to go on.
+        ProcessesError: Another process was lost.
         StoppedError: A signal has asked to stop; the state is on the disk.
         TrainingError: Training diverged, with how to keep what was good.
     """
@@ -218,7 +218,7 @@ def _train(
         )
     told_by_first(
         group,
-        state_to_bytes(State(identity, progress, steps.variables())),
+        lambda: state_to_bytes(State(identity, progress, steps.variables())),
         TAKING_OVER,
     )
     shared = shared_network(network, group)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import platform
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
+
+import jax
 
 from cnncli.backend.build import (
     build_model,
@@ -21,6 +23,8 @@ from cnncli.modelfile.file import save_model
 from cnncli.system.processor import processor_name
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cnncli.architecture import Shape
     from cnncli.backend.interface import Network
     from cnncli.backend.jax.devices import Devices
@@ -86,7 +90,7 @@ class Jax:
         optimizer = build_optimizer(training)
         return JaxSteps(built, optimizer, images, training.batch_size, self.devices)
 
-    def describe(self, config: Config) -> dict[str, object]:  # noqa: ARG002
+    def describe(self, config: Config) -> dict[str, Any]:  # noqa: ARG002
         """Return what decides a run's bits: versions, threads, machine, devices."""
         return {
             "backend": "jax",
@@ -98,3 +102,15 @@ class Jax:
             "processor": processor_name(),
             "devices": [device.device_kind for device in self.devices.every.devices],
         }
+
+    def start_profile(self, folder: Path) -> None:
+        """Begin a profile of what is computed, for TensorBoard.
+
+        Args:
+            folder: Where to.
+        """
+        jax.profiler.start_trace(str(folder))
+
+    def stop_profile(self) -> None:
+        """End the profile, and write it."""
+        jax.profiler.stop_trace()

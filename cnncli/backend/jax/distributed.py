@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from cnncli.processes.group import Group
 
 _SECONDS_TO_CONNECT = 60
+_SECONDS_TO_START = 180.0
+_SECONDS_TO_WRITE = 3600  # the results, by process 0
 
 
 @contextmanager
@@ -44,28 +46,43 @@ def connected(group: Group) -> Iterator[None]:
     address = with_port(group.address, port)
     _meet_at(group.own_address)
     try:
-        jax.distributed.initialize(
-            address,
-            group.count,
-            group.index,
-            # Several processes of one machine have a GPU each.
-            [group.local_index] if group.has_neighbours else None,
-            cluster_detection_method="deactivate",
-            initialization_timeout=_SECONDS_TO_CONNECT,
-            coordinator_bind_address=address if is_loopback(group.address) else None,
-        )
-    except jax.errors.JaxRuntimeError as error:
+        with group.steps("starting JAX", _SECONDS_TO_START):
+            jax.distributed.initialize(
+                address,
+                group.count,
+                group.index,
+                # Several processes of one machine have a GPU each.
+                [group.local_index] if group.has_neighbours else None,
+                cluster_detection_method="deactivate",
+                initialization_timeout=_SECONDS_TO_CONNECT,
+                coordinator_bind_address=(
+                    address if is_loopback(group.address) else None
+                ),
+            )
+            jax.devices()  # which each process waits for of the others
+    except RuntimeError as error:
         _abandon()
         raise ProcessesError(
             f"JAX can't connect the processes: {str(error).partition(chr(10))[0]}; see "
-            "whether their machines let each other reach all ports"
+            "whether their machines let each other reach all ports, and whether each "
+            "has a GPU of its own where there are any"
         ) from error
+    except BaseException:
+        _abandon()
+        raise
     try:
         yield
     except BaseException:
         _abandon()
         raise
-    jax.distributed.shutdown()
+    try:
+        # Whoever leaves first would take the others' connections along.
+        group.exchange(b"", doing="leaving", limit=_SECONDS_TO_WRITE)
+        jax.distributed.shutdown()
+    except (ProcessesError, jax.errors.JaxRuntimeError):
+        _abandon()
+        if group.index:  # process 0 is done, whatever has become of the others
+            raise
 
 
 def _free_port() -> int:

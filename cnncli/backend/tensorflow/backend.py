@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import platform
 from importlib.metadata import version
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import tensorflow as tf
 
-from cnncli.architecture.batches import batch_parts
+from cnncli.architecture.batches import batch_parts, sees_whole_batch
 from cnncli.backend.build import build_model, compile_model, measure_functions
 from cnncli.backend.tensorflow.memory import memory_errors
 from cnncli.backend.tensorflow.network import TensorFlowNetwork
@@ -19,6 +19,9 @@ from cnncli.modelfile.file import load_weights, save_model
 from cnncli.system.processor import processor_name
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from cnncli.architecture import Shape
     from cnncli.backend.interface import Network
     from cnncli.config import Config
@@ -31,7 +34,15 @@ _PACKAGES = ("tensorflow", "keras", "numpy", "h5py", "pandas", "matplotlib")
 
 
 class TensorFlow:
-    """The backend; see ``cnncli.backend.interface.ExplainingBackend``."""
+    """The backend; see ``cnncli.backend.interface.ExplainingBackend``.
+
+    Args:
+        gpus: The names of those that share each batch; without any, the processor's
+            threads do.
+    """
+
+    def __init__(self, gpus: Sequence[str] = ()) -> None:
+        self._gpus = gpus
 
     @memory_errors()
     def build(
@@ -51,8 +62,8 @@ class TensorFlow:
         """
         model = build_model(config, image_shape)
         measures = measure_functions(config, num_classes)
-        parts = batch_parts(config)
-        return TensorFlowNetwork(model, normalization, measures, parts=parts)
+        devices = self._devices(config)
+        return TensorFlowNetwork(model, normalization, measures, devices=devices)
 
     @memory_errors()
     def load(self, saved: ModelFile) -> TensorFlowNetwork:
@@ -86,7 +97,7 @@ class TensorFlow:
         optimizer = build_fast_optimizer(training)
         return TensorFlowSteps(built, optimizer, images, training.batch_size)
 
-    def describe(self, config: Config) -> dict[str, object]:
+    def describe(self, config: Config) -> dict[str, Any]:
         """Return what decides a run's bits: versions, threads, machine, devices.
 
         Args:
@@ -94,7 +105,7 @@ class TensorFlow:
         """
         return {
             "backend": "tensorflow",
-            "batch_parts": batch_parts(config),
+            "batch_parts": len(self._devices(config)),
             "python": platform.python_version(),
             "versions": {package: version(package) for package in _PACKAGES},
             "threads": {
@@ -104,7 +115,25 @@ class TensorFlow:
             "machine": f"{platform.system()} {platform.machine()}",
             "processor": processor_name(),
             "devices": [
-                device.device_type for device in tf.config.list_physical_devices()
+                device.device_type for device in tf.config.get_visible_devices()
             ],
             "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
         }
+
+    def start_profile(self, folder: Path) -> None:
+        """Begin a profile of what is computed, for TensorBoard.
+
+        Args:
+            folder: Where to.
+        """
+        tf.profiler.experimental.start(str(folder))
+
+    def stop_profile(self) -> None:
+        """End the profile, and write it."""
+        tf.profiler.experimental.stop()
+
+    def _devices(self, config: Config) -> Sequence[str | None]:
+        """Return where each part of a batch is computed."""
+        if not self._gpus:
+            return (None,) * batch_parts(config)
+        return self._gpus[:1] if sees_whole_batch(config) else self._gpus

@@ -38,8 +38,8 @@ class TensorFlowNetwork:
         model: Gives probabilities (batch_size, num_classes) for normalised images.
         normalization: Applied to pixel values before the model sees them.
         measures: The loss first, then the metrics.
-        parts: In how many parts a batch is computed; 1 for a model with layers that
-            look at a whole batch.
+        devices: Where each part of a batch is computed; None where TensorFlow likes.
+            One for a model with layers that look at a whole batch.
     """
 
     def __init__(
@@ -48,25 +48,25 @@ class TensorFlowNetwork:
         normalization: Normalization,
         measures: dict[str, PerImage],
         *,
-        parts: int,
+        devices: Sequence[str | None],
     ) -> None:
         self.model = model
         self.normalization = normalization
         self.measures = measures
-        self.parts = parts
+        self.devices = devices
         self._mean = tf.constant(normalization.mean, tf.float32)
         self._deviation = tf.constant(normalization.deviation, tf.float32)
         image_shape = model.input_shape[1:]
         self._predict, self._predict_few = (
             tf.function(
-                partial(self._traced_predict, parts=each),
+                partial(self._traced_predict, devices=each),
                 autograph=False,
                 input_signature=[
                     tf.TensorSpec((None, *image_shape), tf.uint8),
                     tf.TensorSpec((None,), tf.uint8),
                 ],
             )
-            for each in (parts, 1)
+            for each in (devices, devices[:1])
         )
 
         self._predict_each = tf.function(
@@ -88,7 +88,7 @@ class TensorFlowNetwork:
         size = batches * PREDICTION_BATCH
         # A part without images makes oneDNN's convolutions fail.
         rest = len(pixels) % PREDICTION_BATCH
-        whole = len(pixels) - (rest if rest < self.parts else 0)
+        whole = len(pixels) - (rest if rest < len(self.devices) else 0)
         outputs = []
         for first in range(0, whole, size):
             chosen = slice(first, min(first + size, whole))
@@ -195,7 +195,7 @@ class TensorFlowNetwork:
         ]
 
     def _traced_predict(
-        self, pixels: tf.Tensor, labels: tf.Tensor, *, parts: int
+        self, pixels: tf.Tensor, labels: tf.Tensor, *, devices: Sequence[str | None]
     ) -> tf.Tensor:
         """Predict one batch after the other of (n, height, width, channels) images."""
         num_batches = -(-tf.size(labels) // PREDICTION_BATCH)
@@ -206,7 +206,7 @@ class TensorFlowNetwork:
         ) -> tuple[tf.Tensor, tf.TensorArray]:
             start = batch * PREDICTION_BATCH
             chosen = slice(start, start + PREDICTION_BATCH)
-            output = self._predict_batch(pixels[chosen], labels[chosen], parts)
+            output = self._predict_batch(pixels[chosen], labels[chosen], devices)
             return batch + 1, outputs.write(batch, output)
 
         _, outputs = tf.while_loop(
@@ -238,15 +238,17 @@ class TensorFlowNetwork:
         return outputs.stack()
 
     def _predict_batch(
-        self, pixels: tf.Tensor, labels: tf.Tensor, parts: int
+        self, pixels: tf.Tensor, labels: tf.Tensor, devices: Sequence[str | None]
     ) -> tf.Tensor:
         """Return a row for each image: its probabilities, then its measures."""
         outputs = []
-        for part_pixels, part_labels in split_batch(pixels, labels, parts):
-            part = self.model(self.normalize(part_pixels), training=False)
-            part = tf.cast(part, tf.float32)
-            values = tf.stack(self.measure(part_labels, part), axis=1)
-            outputs.append(tf.concat([part, values], axis=1))
+        parts = split_batch(pixels, labels, len(devices))
+        for device, (part_pixels, part_labels) in zip(devices, parts, strict=True):
+            with tf.device(device):
+                part = self.model(self.normalize(part_pixels), training=False)
+                part = tf.cast(part, tf.float32)
+                values = tf.stack(self.measure(part_labels, part), axis=1)
+                outputs.append(tf.concat([part, values], axis=1))
         return tf.concat(outputs, axis=0)
 
 

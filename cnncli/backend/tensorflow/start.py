@@ -7,7 +7,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from cnncli.architecture.batches import batch_parts
+from cnncli.architecture.batches import batch_parts, sees_whole_batch
+from cnncli.errors import PlatformError
 from cnncli.system.processor import available_threads, is_x86_64
 
 if TYPE_CHECKING:
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from cnncli.config import Config
 
 
-def start(config: Config, *, lean: bool = False) -> ExplainingBackend:
+def start(
+    config: Config, *, lean: bool = False, devices: int | None = None
+) -> ExplainingBackend:
     """Import TensorFlow and Keras, and set them up for a config.
 
     Args:
@@ -24,9 +27,13 @@ def start(config: Config, *, lean: bool = False) -> ExplainingBackend:
         lean: Whether Keras is imported without pandas and Matplotlib, 60 MB that
             training doesn't need. It then does without them as long as the process
             lives, so this is for a process that is all the program's own.
+        devices: How many GPUs share each batch; without it, all that there are.
 
     Returns:
         What can be done with them.
+
+    Raises:
+        PlatformError: There are fewer GPUs, or the network can't be shared by several.
     """
     threads = config.training.threads or available_threads()
     parts = batch_parts(config)
@@ -53,7 +60,33 @@ def start(config: Config, *, lean: bool = False) -> ExplainingBackend:
     tf.config.experimental.enable_op_determinism()
     keras.utils.clear_session(free_memory=False)  # names count from 1 in every run
     keras.utils.set_random_seed(config.seed)
-    return TensorFlow()
+    return TensorFlow(_chosen_gpus(config, devices))
+
+
+def _chosen_gpus(config: Config, count: int | None) -> list[str]:
+    """Return the names of the first GPUs; the others are left to other programs.
+
+    Raises:
+        PlatformError: There are fewer, or the network can't be computed on several.
+    """
+    import tensorflow as tf
+
+    every = tf.config.list_physical_devices("GPU")
+    if count and count > len(every):
+        raise PlatformError(
+            f"--devices {count}: TensorFlow finds {len(every)} GPUs here; its threads "
+            "on a processor are set with training.threads, and --backend jax takes a "
+            "processor for devices"
+        )
+    if count and count > 1 and sees_whole_batch(config):
+        raise PlatformError(
+            f"--devices {count}: BatchNormalization looks at whole batches, which on "
+            "TensorFlow one GPU computes; try --backend jax"
+        )
+    if not every:
+        return []
+    tf.config.set_visible_devices(every[:count], "GPU")
+    return [device.name for device in tf.config.list_logical_devices("GPU")]
 
 
 def _set_environment() -> None:

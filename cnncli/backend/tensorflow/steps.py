@@ -56,10 +56,11 @@ class TensorFlowSteps:
         self._weights = network.model.trainable_variables
         optimizer.build(self._weights)
         self._variables = [*network.model.variables, *optimizer.variables]
-        self._parts = min(network.parts, batch_size)
-        self._run = self._graph(self._parts)
+        devices = network.devices[:batch_size]
+        self._parts = len(devices)
+        self._run = self._graph(devices)
         # TensorFlow's max pooling aborts the process where a part has no images.
-        self._run_few_images = self._graph(parts=1)
+        self._run_few_images = self._graph(devices[:1])
 
     @property
     def learning_rate(self) -> float:
@@ -113,9 +114,9 @@ class TensorFlowSteps:
     def _take(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self._images.pixels[chosen], self._images.labels[chosen]
 
-    def _graph(self, parts: int) -> Any:
+    def _graph(self, devices: Sequence[str | None]) -> Any:
         return tf.function(
-            partial(self._traced_run, parts=parts),
+            partial(self._traced_run, devices=devices),
             autograph=False,
             input_signature=[
                 tf.TensorSpec((None, *self._images.pixels.shape[1:]), tf.uint8),
@@ -125,7 +126,12 @@ class TensorFlowSteps:
         )
 
     def _traced_run(
-        self, pixels: tf.Tensor, labels: tf.Tensor, sums: tf.Tensor, *, parts: int
+        self,
+        pixels: tf.Tensor,
+        labels: tf.Tensor,
+        sums: tf.Tensor,
+        *,
+        devices: Sequence[str | None],
     ) -> tf.Tensor:
         """Take one step after the other on (n, height, width, channels) images."""
         num_images = tf.size(labels)
@@ -133,7 +139,7 @@ class TensorFlowSteps:
         def body(start: tf.Tensor, sums: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             stop = tf.minimum(start + self.batch_size, num_images)
             return stop, sums + self._step(
-                pixels[start:stop], labels[start:stop], parts
+                pixels[start:stop], labels[start:stop], devices
             )
 
         _, sums = tf.while_loop(
@@ -141,13 +147,16 @@ class TensorFlowSteps:
         )
         return sums
 
-    def _step(self, pixels: tf.Tensor, labels: tf.Tensor, parts: int) -> tf.Tensor:
+    def _step(
+        self, pixels: tf.Tensor, labels: tf.Tensor, devices: Sequence[str | None]
+    ) -> tf.Tensor:
         """Take one step on a batch; return the sum of each measure over it."""
         scale = 1.0 / tf.cast(tf.size(labels), tf.float32)
-        computed = [
-            self._gradients(part_pixels, part_labels, scale)
-            for part_pixels, part_labels in split_batch(pixels, labels, parts)
-        ]
+        parts = split_batch(pixels, labels, len(devices))
+        computed = []
+        for device, part in zip(devices, parts, strict=True):
+            with tf.device(device):
+                computed.append(self._gradients(*part, scale))
         gradients = [
             tf.add_n(part) for part in zip(*(g for g, _ in computed), strict=True)
         ]
