@@ -267,7 +267,7 @@ def test_every_difference_is_listed_alike(kind: type[Exception]) -> None:
 
 def test_all_hear_what_process_0_says() -> None:
     def work(group: Group) -> bytes:
-        return told_by_first(group, b"%d" % group.index, "measuring")
+        return told_by_first(group, lambda: b"%d" % group.index, "measuring")
 
     assert in_company(3, work) == [b"0"] * 3
 

@@ -19,16 +19,12 @@ PLACE = ("--coordinator=host:1", "--num-processes=2", "--process-id=0")
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--devices=2",), "--devices needs --backend jax"),
         (("--processes=2",), "--processes needs --backend jax"),
         (("--start-timeout=3",), "--start-timeout needs --backend jax"),
         (PLACE, "--coordinator needs --backend jax"),
         (("--num-processes=2",), "--num-processes needs --backend jax"),
         (("--process-id=0",), "--process-id needs --backend jax"),
-        (
-            ("--backend=tensorflow", "--devices=1"),
-            "--devices needs --backend jax",
-        ),
+        (("--backend=tensorflow", "--processes=1"), "--processes needs --backend jax"),
         (
             ("--backend=jax", "--processes=2", "--coordinator=host:1"),
             "--processes and --coordinator exclude each other",
@@ -40,10 +36,6 @@ PLACE = ("--coordinator=host:1", "--num-processes=2", "--process-id=0")
         (
             ("--backend=jax", "--seeds=2"),
             "--seeds and --backend exclude each other",
-        ),
-        (
-            ("--backend=jax", "--profile"),
-            "--profile and --backend exclude each other",
         ),
         (
             ("--backend=jax", "--dry-run"),

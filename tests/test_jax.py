@@ -49,7 +49,7 @@ def step(config: Config) -> dict[str, np.ndarray]:
     keras.utils.set_random_seed(config.seed)
     measures = measure_functions(config, NUM_CLASSES)
     model = build_model(config, (8, 8, 1))
-    network = TensorFlowNetwork(model, NORMALIZATION, measures, parts=1)
+    network = TensorFlowNetwork(model, NORMALIZATION, measures, devices=(None,))
     steps = TensorFlow().training_steps(network, random_images(8), config.training)
     before = {f"before/{weight.path}": weight.numpy() for weight in model.weights}
     sums = steps.run(np.arange(8, dtype=np.int32), 0, 1, np.zeros(len(measures)))

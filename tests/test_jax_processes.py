@@ -306,10 +306,14 @@ def test_a_process_that_stands_still_ends_the_others_in_words(place: Path) -> No
     stopped = worker("--process-id=1", place)
     os.kill(stopped, signal.SIGSTOP)
     try:
-        code, stderr = started.end(2 * A_MINUTE)
+        code, stderr = started.end(4 * A_MINUTE)
     finally:
         os.kill(stopped, signal.SIGCONT)
-    assert plain(stderr).splitlines()[-1] == "?"
+    assert re.sub(r"for [0-9.]+ s", "for N s", plain(stderr)).splitlines()[-1] == (
+        f"error: no step ended for N s: process 1 on {HERE} (pid N) doesn't answer; "
+        "the last heard of it: SOMEWHERE; the others wait in a step, SOMEWHERE; go on "
+        "with: cnncli train stalled/config.yaml --out stalled --resume"
+    )
     assert code == 6
 
 
