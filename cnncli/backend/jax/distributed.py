@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _SECONDS_TO_CONNECT = 60
 _SECONDS_TO_START = 180.0
+_SECONDS_OF_SILENCE = 1_000_000
+"""After which JAX would abort all processes; the group finds sooner, and in words, who
+stands still."""
 _SECONDS_TO_WRITE = 3600  # the results, by process 0
 
 
@@ -55,6 +58,7 @@ def connected(group: Group) -> Iterator[None]:
                 [group.local_index] if group.has_neighbours else None,
                 cluster_detection_method="deactivate",
                 initialization_timeout=_SECONDS_TO_CONNECT,
+                heartbeat_timeout_seconds=_SECONDS_OF_SILENCE,
                 coordinator_bind_address=(
                     address if is_loopback(group.address) else None
                 ),

@@ -122,23 +122,23 @@ class ResidentFeed:
         """Take some steps of an epoch."""
         size = self._batch_size
         whole = len(order) // size
-        rows = order[: whole * size].reshape(whole, size)
-        state, sums = self._loop(
-            state,
-            *self._images,
-            self._devices.share_columns(rows),
-            *map(
-                self._devices.replicate, (np.int32(first), np.int32(min(last, whole)))
-            ),
-        )
-        measured = (
-            np.asarray(sums)[:, first:last].swapaxes(0, 1).reshape(-1, sums.shape[2])
-        )
+        measured = []
+        if first < min(last, whole):
+            rows = order[: whole * size].reshape(whole, size)
+            numbers = np.int32(first), np.int32(min(last, whole))
+            state, sums = self._loop(
+                state,
+                *self._images,
+                self._devices.share_columns(rows),
+                *map(self._devices.replicate, numbers),
+            )
+            steps = np.asarray(sums)[:, first:last].swapaxes(0, 1)
+            measured.append(steps.reshape(-1, sums.shape[2]))
         if last > whole:
             rest = self._devices.replicate(_batch(order, size, whole))
             state, sums = self._last(state, *self._images, rest)
-            measured = np.concatenate([measured, np.asarray(sums)])
-        return state, iter(measured)
+            measured.append(np.asarray(sums))
+        return state, (row for sums in measured for row in sums)
 
     def _traced_loop(
         self,
