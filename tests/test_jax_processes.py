@@ -356,7 +356,9 @@ def ended(place: Path, *options: list[str]) -> list[tuple[int, str]]:
 def test_another_config_in_a_process(place: Path) -> None:
     first, second = meeting(2)
     found = ended(place, first, [*second, "--set=seed=2"])
-    words = f"seed: process 0 on {HERE} has 1, process 1 on {HERE} has 2\n"
+    words = (
+        f"configs differ: seed: process 0 on {HERE} has 1, process 1 on {HERE} has 2\n"
+    )
     assert found == [(2, words)] * 2
 
 
@@ -364,7 +366,7 @@ def test_other_images_in_a_process(place: Path) -> None:
     first, second = meeting(2)
     found = ended(place, first, [*second, "--set=data.source.npz.path=other.npz"])
     has = f'process 0 on {HERE} has "HASH", process 1 on {HERE} has "HASH"'
-    assert found == [(3, f"error: train: {has}\n")] * 2
+    assert found == [(3, f"error: images differ: train: {has}\n")] * 2
 
 
 def test_a_process_that_does_not_come(place: Path) -> None:

@@ -383,14 +383,9 @@ def test_frame_with_more_data_than_is_allowed() -> None:
 
 
 def test_who_comes_hears_why_the_first_does_not_begin(company: Company) -> None:
-    declining = threading.Thread(
-        target=door.decline, args=(company.coordinator, "process 0 is ill", LONG / 10)
-    )
-    declining.start()
-    with closing(connected(company)) as scanner:
-        scanner.sendall(b"GET / HTTP/1.1\r\n\r\n")
-        assert error_of(company.join(1, number)) == "process 0 is ill"
-    declining.join()
+    second = company.join(1, number)
+    door.decline(company.coordinator, "process 0 is ill", LONG / 10)
+    assert error_of(second) == "process 0 is ill"
 
 
 def test_where_another_run_has_the_port_nobody_is_told(company: Company) -> None:

@@ -33,6 +33,7 @@ _SECONDS_BETWEEN_REPORTS = 0.4
 _SHORTEST_LIMIT = 60.0
 _FIRST_LIMIT = 600.0  # the first step is compiled
 _TIMES_AS_LONG = 20
+_TIMES_COMPILING = 3  # a smaller last batch is compiled later
 
 
 class Pace:
@@ -50,6 +51,7 @@ class Pace:
         self._group = group
         self._request = request
         self._most = most
+        self._first = 0.0
         self._longest = 0.0
         self.chunk = 1
         self.is_stopped = False
@@ -57,9 +59,10 @@ class Pace:
     @property
     def limit(self) -> float:
         """How many seconds the steps, or what is between them, may take."""
-        if not self._longest:
+        if not self._first:
             return _FIRST_LIMIT
-        return max(_SHORTEST_LIMIT, _TIMES_AS_LONG * self._longest)
+        compiling = _TIMES_COMPILING * self._first
+        return max(_SHORTEST_LIMIT, compiling, _TIMES_AS_LONG * self._longest)
 
     def agree(self, doing: str) -> bool:
         """Agree with the others on what comes next.
@@ -93,7 +96,10 @@ class Pace:
 
     def took(self, steps: int, seconds: float) -> None:
         """Take note of how long some steps took."""
-        self._longest = max(self._longest, seconds)
+        if self._first:
+            self._longest = max(self._longest, seconds)
+        else:
+            self._first = seconds
         fitting = int(_SECONDS_BETWEEN_REPORTS * steps / seconds)
         self.chunk = max(1, min(fitting, 4 * self.chunk, self._most))
 

@@ -83,6 +83,7 @@ def test_no_optimizer_loss_metric_or_precision_is_missing() -> None:
     assert set(get_args(Precision)) == precisions
 
 
+@pytest.mark.slow
 def test_every_layer_trains_and_predicts() -> None:
     """Every variable changes, but for the number of steps that was none before."""
     images = random_images(16)
@@ -135,6 +136,7 @@ def assert_steps_as_keras(
         np.testing.assert_allclose(moved, expected[path], 0, atol, err_msg=path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -146,10 +148,12 @@ def test_every_optimizer_does_what_keras_does(name: str) -> None:
     assert_steps_as_keras(OPTIMIZERS[name], LOSSES["sparse_categorical_crossentropy"])
 
 
+@pytest.mark.slow
 def test_smoothed_loss_does_what_keras_does() -> None:
     assert_steps_as_keras(OPTIMIZERS["SGD"], LOSSES["categorical_crossentropy"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("precision", "atol"),
     [
@@ -177,6 +181,7 @@ def test_batch_normalization_trains_in_mixed_precision(precision: str) -> None:
         assert not is_to_move or not np.array_equal(value, before[path]), path
 
 
+@pytest.mark.slow
 def test_the_scale_of_a_loss_that_overflows_is_halved_and_the_step_left_out() -> None:
     training = "training: {batch_size: 8, precision: mixed_float16}"
     _, steps = steps_of(config_of(DENSE, training), random_images(16))

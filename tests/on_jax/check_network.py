@@ -66,6 +66,7 @@ def test_predicts_as_keras_does_one_by_one(
     assert means["loss"] == pytest.approx(losses.mean(dtype=float), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_predicts_the_same_bits_on_any_number_of_devices() -> None:
     images, found = random_images(257), []
     for devices in (1, 2, 3, 4):
@@ -93,6 +94,7 @@ def test_activations_are_those_of_a_functional_model(network: Any) -> None:
     np.testing.assert_array_equal(first, found[0])
 
 
+@pytest.mark.slow
 def test_the_learning_rate_is_what_steps_take() -> None:
     images = random_images(8)
     moved = {}
@@ -109,6 +111,7 @@ def test_the_learning_rate_is_what_steps_take() -> None:
     np.testing.assert_allclose(moved[0.2], 2 * moved[0.1], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_goes_on_exactly_from_its_variables() -> None:
     config = config_of(
         f"{CONVOLUTION}    - Dropout: {{rate: 0.1}}\n",
@@ -188,6 +191,7 @@ def contents(path: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_model_file_is_like_those_of_tensorflow(trained: Path) -> None:
     found, expected = contents(trained / "model.h5"), contents(HANDED / "model.h5")
     assert "model_weights/output" in found

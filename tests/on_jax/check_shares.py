@@ -247,6 +247,7 @@ def in_runs(steps: Any, at_first: Any, cuts: tuple[int, ...]) -> Any:
     return found
 
 
+@pytest.mark.slow
 def test_images_on_the_devices_train_as_those_in_memory(
     fed: dict[str, Any], at_first: Any
 ) -> None:
@@ -317,6 +318,7 @@ class Recorded:
         raise AssertionError
 
 
+@pytest.mark.slow
 def test_a_step_takes_its_own_images_and_no_more() -> None:
     images = random_images(37)
     pixels = Recorded(np.asarray(images.pixels))
