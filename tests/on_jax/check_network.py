@@ -198,6 +198,7 @@ def test_a_model_file_is_like_those_of_tensorflow(trained: Path) -> None:
     assert found == expected
 
 
+@pytest.mark.slow
 def test_a_whole_run_has_no_use_for_tensorflow(trained: Path) -> None:
     assert (trained / "model.h5").exists()
     assert "tensorflow" not in sys.modules

@@ -128,6 +128,7 @@ def test_not_all_shares_are_flipped_alike() -> None:
     assert (np.ptp(losses, axis=1) > 0).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "images",
     [pytest.param(16, marks=pytest.mark.slow), 13],
@@ -258,6 +259,7 @@ def test_images_on_the_devices_train_as_those_in_memory(
     assert not np.array_equal(found["5: test/cv/kernel"], found["3: test/cv/kernel"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("feed", ["TakenFeed", "ResidentFeed"])
 @pytest.mark.parametrize("cuts", [(0, 1, 5), (0, 4, 5), (0, 1, 2, 3, 4, 5)])
 def test_where_runs_of_steps_begin_makes_no_difference(
