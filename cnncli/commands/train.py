@@ -139,8 +139,9 @@ def train(
             json.dumps(spread.to_dict(), indent=2) if as_json else format_seeds(spread)
         )
         return
-    if compute.place is not None:  # what goes on with it starts on several machines
-        folder = RunFolder(place, command_again(place))
+    if compute.place is not None:
+        again = f"{command_again(place)}, and start the others with --resume too"
+        folder = RunFolder(place, again)
     if compute.follows:
         follow_run(experiment, compute, quiet=quiet)
         return

@@ -190,6 +190,7 @@ def follow_run(experiment: Experiment, compute: Compute, *, quiet: bool) -> None
             "shows how the run goes, and keeps it"
         )
         follow(experiment, backend, group)
+    progress.note(f"done; process 0 on {group.hosts[0]} has the result")
 
 
 def _check_installed(
