@@ -108,6 +108,15 @@ def meeting(count: int) -> list[list[str]]:
     return [[*common, f"--process-id={index}"] for index in range(count)]
 
 
+def going_on(options: list[str], out: str) -> str:
+    """Return the command that goes on with a run of processes that meet."""
+    place = " ".join(options).replace("=", " ")
+    return (
+        f"cnncli train small.yaml --backend jax {place} --out {out} --resume, "
+        "and start the others with --resume too"
+    )
+
+
 def plain(text: str) -> str:
     """Return a text without what is another one each time."""
     text = re.sub(r"\(pid \d+\)", "(pid N)", text)
@@ -270,8 +279,10 @@ def test_what_was_killed_goes_on_exactly_in_any_number_of_processes(
 
 
 def test_process_0_that_is_killed_ends_the_others_in_words(place: Path) -> None:
+    meeting_of_4 = meeting(4)
     started = [
-        train("small.yaml", "--out=led", *options, cwd=place) for options in meeting(4)
+        train("small.yaml", "--out=led", *options, cwd=place)
+        for options in meeting_of_4
     ]
     await_epoch(place / "led", 2, started[0])
     os.kill(worker("--process-id=0", place), signal.SIGKILL)
@@ -290,7 +301,7 @@ def test_process_0_that_is_killed_ends_the_others_in_words(place: Path) -> None:
     assert stderr.splitlines()[-1] == (
         "error: the process was killed, most likely because memory ran out; stop other "
         "programs, or make the network or training.batch_size smaller; go on with: "
-        "cnncli train led/config.yaml --out led --resume"
+        + going_on(meeting_of_4[0], "led")
     )
 
 
@@ -320,13 +331,14 @@ def test_a_process_that_stands_still_ends_the_others_in_words(place: Path) -> No
 def test_a_signal_to_a_follower_stops_all_between_two_steps(
     place: Path, whole: Path
 ) -> None:
+    meeting_of_2 = meeting(2)
     started = [
         train("small.yaml", "--out=stopped", *options, cwd=place)
-        for options in meeting(2)
+        for options in meeting_of_2
     ]
     await_epoch(place / "stopped", 2, started[0])
     os.kill(started[1].process.pid, signal.SIGTERM)
-    go_on = "cnncli train stopped/config.yaml --out stopped --resume"
+    go_on = going_on(meeting_of_2[0], "stopped")
     for one, words in zip(
         started,
         (f"stopped SOMEWHERE; go on with: {go_on}", "stopped with process 0 SOMEWHERE"),
