@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 
 from cnncli.commands.compute import Compute, chosen_compute
@@ -141,7 +142,6 @@ RECORDED = {"backend": "jax", "processes": 2, "devices": ["cpu"] * 4}
         (RECORDED, {"processes": 4}, Compute("jax", 1, 4)),
         (RECORDED, {"processes": 3}, Compute("jax", None, 3)),
         (RECORDED, {"devices": 1}, Compute("jax", 1, 2)),
-        (RECORDED, {"backend": "tensorflow"}, Compute()),
         ({**RECORDED, "devices": ["H100"] * 2}, {}, Compute("jax", None, 2)),
         (
             RECORDED,
@@ -159,6 +159,19 @@ def test_what_a_run_is_computed_with(
     monkeypatch.setattr("os.environ", {})
     found = chosen_compute(recorded, **{**NOTHING, **given})  # type: ignore[arg-type]
     assert found == expected
+
+
+@pytest.mark.parametrize("backend", ["jax", "tensorflow"])
+def test_a_run_stays_on_its_backend(backend: str) -> None:
+    (begun_on,) = {"jax", "tensorflow"} - {backend}
+    with pytest.raises(click.UsageError) as caught:
+        chosen_compute(
+            {"backend": begun_on},
+            **{**NOTHING, "backend": backend},  # type: ignore[arg-type]
+        )
+    assert caught.value.message == (
+        f"--backend {backend}: the run was begun on {begun_on}; leave it out"
+    )
 
 
 def test_how_many_devices_share_a_batch_at_the_least() -> None:

@@ -80,6 +80,6 @@ def check_shares(batch_size: int, devices: int) -> None:
         below = batch_size // devices * devices
         sizes = [f"{size:,}" for size in (below, below + devices) if size]
         raise ConfigError(
-            f"training.batch_size: {batch_size:,} images can't be shared out equally "
-            f"to {devices:,} devices; try {' or '.join(sizes)}"
+            f"training.batch_size: {batch_size:,} image{'s' * (batch_size > 1)} can't "
+            f"be shared out equally to {devices:,} devices; try {' or '.join(sizes)}"
         )

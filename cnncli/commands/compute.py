@@ -138,7 +138,12 @@ def chosen_compute(
 
     for name, value in place.items():
         check_exclusive(processes=processes, **{name: value is not None})
-    backend = backend or recorded.get("backend") or "tensorflow"
+    begun_on = recorded.get("backend")
+    if begun_on and backend and backend != begun_on:
+        raise click.UsageError(
+            f"--backend {backend}: the run was begun on {begun_on}; leave it out"
+        )
+    backend = backend or begun_on or "tensorflow"
     if backend != "jax":
         _check_unused(processes=processes, start_timeout=start_timeout, **place)
         return Compute(devices=devices)

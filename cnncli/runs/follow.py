@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cnncli.data.dataset import load_splits
@@ -9,7 +10,8 @@ from cnncli.errors import DataError, StoppedError
 from cnncli.runs.alike import MEASURING, TAKING_OVER, check_alike, told_by_first
 from cnncli.runs.resume import run_identity
 from cnncli.runs.state import state_from_bytes
-from cnncli.system.signals import stop_request
+from cnncli.system.signals import StopRequest, stop_request
+from cnncli.system.tracking import heeding
 from cnncli.training.agreement import Pace, shared_network
 from cnncli.training.fit import fit
 from cnncli.training.watchers import Watcher
@@ -34,8 +36,16 @@ def follow(experiment: Experiment, backend: Backend, group: Group) -> None:
         StoppedError: A signal has asked any of the processes to stop.
         TrainingError: Training diverged, or memory ran out.
     """
+    with stop_request() as request:
+        _follow(experiment, backend, group, request)
+
+
+def _follow(
+    experiment: Experiment, backend: Backend, group: Group, request: StopRequest
+) -> None:
     config, data = experiment.config, experiment.data
-    splits = load_splits(config, data)
+    with heeding(partial(_stop_reading, request)):
+        splits = load_splits(config, data)
     network = backend.build(
         config, data.image_shape, len(data.class_names), splits.normalization
     )
@@ -45,21 +55,30 @@ def follow(experiment: Experiment, backend: Backend, group: Group) -> None:
     state = state_from_bytes(told_by_first(group, bytes, TAKING_OVER))
     steps.assign([value for _, value in state.variables])
     shared = shared_network(network, group)
-    with stop_request() as request:
-        is_over = fit(
-            shared,
-            steps,
-            splits.validation,
-            config.training,
-            seed=config.seed,
-            watcher=Watcher(),
-            pace=Pace(group, request, steps.most_at_once),
-            progress=state.progress,
+    is_over = fit(
+        shared,
+        steps,
+        splits.validation,
+        config.training,
+        seed=config.seed,
+        watcher=Watcher(),
+        pace=Pace(group, request, steps.most_at_once),
+        progress=state.progress,
+    )
+    if not is_over:
+        raise StoppedError(
+            request.signal, f"stopped with process 0 {state.progress.position}"
         )
-        if not is_over:
-            raise StoppedError(
-                request.signal, f"stopped with process 0 {state.progress.position}"
-            )
-        measured = told_by_first(group, bytes, MEASURING).decode()
-        images = getattr(splits, measured)
-        shared.predict(images.pixels, images.labels)
+    measured = told_by_first(group, bytes, MEASURING).decode()
+    images = getattr(splits, measured)
+    shared.predict(images.pixels, images.labels)
+
+
+def _stop_reading(request: StopRequest) -> None:
+    """Stop while images are read, if a signal has asked for it.
+
+    Raises:
+        StoppedError: There was a signal.
+    """
+    if request.signal:
+        raise StoppedError(request.signal, "stopped while reading images")

@@ -56,3 +56,15 @@ def stop_request() -> Iterator[StopRequest]:
     finally:
         for number in heeded:
             signal.signal(number, before[number])
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Have a first signal wait for the end of the block.
+
+    Libraries that Python calls back would swallow the error that it raises for Ctrl-C.
+    """
+    with stop_request() as request:
+        yield
+    if request.signal:
+        signal.raise_signal(request.signal)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import jax
 from keras.distribution import DataParallel, TensorLayout
+
+from cnncli.errors import PlatformError
 
 if TYPE_CHECKING:
     import keras
@@ -86,6 +89,25 @@ class Devices:
         return jax.make_array_from_single_device_arrays(
             each[0].shape, self.every.replicated, each
         )
+
+
+def found_devices() -> list[jax.Device]:
+    """Return the devices of all processes.
+
+    Raises:
+        PlatformError: There are none of the kind that JAX_PLATFORMS asks for.
+        RuntimeError: They can't be had for another reason.
+    """
+    try:
+        return list(jax.devices())
+    except (AssertionError, RuntimeError) as error:
+        wanted = os.environ.get("JAX_PLATFORMS")
+        if not wanted:
+            raise
+        raise PlatformError(
+            f"JAX finds no device of JAX_PLATFORMS={wanted}: unset it, or install the "
+            "plugin of JAX for them"
+        ) from error
 
 
 def own_copy(values: jax.Array) -> jax.Array:

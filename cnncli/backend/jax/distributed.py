@@ -13,8 +13,10 @@ import jax
 from jax._src.distributed import global_state
 from jaxlib import _jax
 
+from cnncli.backend.jax.devices import found_devices
 from cnncli.errors import ProcessesError
 from cnncli.processes.address import is_loopback, with_port
+from cnncli.system.signals import signals_held
 from cnncli.system.watch import leave_at_once
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ def connected(group: Group) -> Iterator[None]:
     address = with_port(group.address, port)
     _meet_at(group.own_address)
     try:
-        with group.steps("starting JAX", _SECONDS_TO_START):
+        with signals_held(), group.steps("starting JAX", _SECONDS_TO_START):
             jax.distributed.initialize(
                 address,
                 group.count,
@@ -63,7 +65,7 @@ def connected(group: Group) -> Iterator[None]:
                     address if is_loopback(group.address) else None
                 ),
             )
-            jax.devices()  # which each process waits for of the others
+            found_devices()  # each process waits for those of the others
     except RuntimeError as error:
         _abandon()
         raise ProcessesError(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cnncli.architecture.batches import check_shares, processor_devices
 from cnncli.errors import PlatformError
 from cnncli.system.processor import available_threads
+from cnncli.system.signals import signals_held
 from cnncli.system.stderr import native_stdout_to_stderr
 
 if TYPE_CHECKING:
@@ -39,13 +40,24 @@ def started(config: Config, group: Group, devices: int | None) -> Iterator[Jax]:
 
     Raises:
         ConfigError: A batch can't be shared out to the devices.
-        PlatformError: There are fewer devices.
+        PlatformError: There are fewer devices, or none.
         ProcessesError: The processes can't be connected.
     """
-    batch_size = config.training.batch_size
-    on_processor = devices or processor_devices(batch_size, group.count)
+    on_processor = devices or processor_devices(config.training.batch_size, group.count)
     threads = config.training.threads or available_threads()
     _set_environment(threads, on_processor * group.count)
+    with signals_held():
+        _import_jax(on_processor)
+    from cnncli.backend.jax.distributed import connected
+
+    with native_stdout_to_stderr(), connected(group):
+        with signals_held():
+            backend = _prepared(config, group, devices, threads)
+        yield backend
+
+
+def _import_jax(on_processor: int) -> None:
+    """Import JAX, with a processor as some devices."""
     import jax
 
     jax.config.update("jax_enable_x64", False)
@@ -53,30 +65,29 @@ def started(config: Config, group: Group, devices: int | None) -> Iterator[Jax]:
     # Steps that run ahead could take the threads that devices wait for each other on.
     jax.config.update("jax_cpu_enable_async_dispatch", on_processor == 1)
 
-    from cnncli.backend.jax.distributed import connected
 
-    with native_stdout_to_stderr(), connected(group):
-        import keras
-        from absl import logging
-        from keras.src.utils import module_utils
+def _prepared(config: Config, group: Group, devices: int | None, threads: int) -> Jax:
+    """Import Keras, and find the devices."""
+    import keras
+    from absl import logging
+    from keras.src.utils import module_utils
 
-        from cnncli.backend.jax.backend import Jax
-        from cnncli.backend.jax.devices import Devices, Layout
+    from cnncli.backend.jax.backend import Jax
+    from cnncli.backend.jax.devices import Devices, Layout, found_devices
 
-        logging.set_verbosity(logging.ERROR)
-        # Keras would import it to save a model, and have no use for it.
-        module_utils.tensorflow._available = False  # noqa: SLF001
-        keras.config.set_floatx("float32")
-        keras.config.set_image_data_format("channels_last")
-        keras.utils.clear_session(free_memory=False)  # names count from 1 in every run
-        # What Keras's own function for it does, but for importing TensorFlow.
-        random.seed(config.seed)
-        every = _chosen(jax.devices(), devices)
-        check_shares(batch_size, len(every))
-        own = [each for each in every if each.process_index == jax.process_index()]
-        yield Jax(
-            Devices(Layout(tuple(own)), Layout(tuple(every))), group.count, threads
-        )
+    logging.set_verbosity(logging.ERROR)
+    # Keras would import it to save a model, and have no use for it.
+    module_utils.tensorflow._available = False  # noqa: SLF001
+    keras.config.set_floatx("float32")
+    keras.config.set_image_data_format("channels_last")
+    keras.utils.clear_session(free_memory=False)  # names count from 1 in every run
+    # What Keras's own function for it does, but for importing TensorFlow.
+    random.seed(config.seed)
+    every = _chosen(found_devices(), devices)
+    check_shares(config.training.batch_size, len(every))
+    own = [device for device in every if device.process_index == group.index]
+    layouts = Devices(Layout(tuple(own)), Layout(tuple(every)))
+    return Jax(layouts, group.count, threads)
 
 
 def _set_environment(threads: int, devices: int) -> None:
