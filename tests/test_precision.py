@@ -97,8 +97,9 @@ def test_onednn_is_on_unless_the_user_says_otherwise(
     done = run_code("""\
 from cnncli.backend.tensorflow.start import start
 from cnncli.experiment.load import load_experiment
-backend = start(load_experiment(None).config)
+config = load_experiment(None).config
+backend = start(config)
 from tensorflow.python.util import _pywrap_util_port
-print(backend.describe()["onednn"], _pywrap_util_port.IsMklEnabled())
+print(backend.describe(config)["onednn"], _pywrap_util_port.IsMklEnabled())
 """)
     assert done.stdout == f"{given or 1} {is_on}\n"
