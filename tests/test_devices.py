@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 SCRIPT = Path(__file__).with_name("two_devices.py")
 
 
@@ -19,6 +21,7 @@ def trained(how: str) -> dict[str, Any]:
     return dict(json.loads(child.stdout))
 
 
+@pytest.mark.slow
 def test_each_device_computes_a_part_of_a_batch() -> None:
     placed, plain = trained("devices"), trained("parts")
     assert placed.pop("placed") == [True, True]

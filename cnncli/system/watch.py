@@ -198,8 +198,7 @@ def _outlive(
     with words:
         words.seek(0)
         kind, message = words.read(1), words.read().decode(errors="replace")
-    is_explained = code == -signal.SIGABRT and not second.is_done
-    if kind == _FINAL or (kind == _IF_ABORTED and is_explained):
+    if kind == _FINAL or (kind == _IF_ABORTED and code == -signal.SIGABRT):
         restore_screen()
         log.seek(0)
         raise ProcessesError(message, log.read())

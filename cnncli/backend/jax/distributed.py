@@ -17,7 +17,8 @@ from cnncli.backend.jax.devices import found_devices
 from cnncli.errors import ProcessesError
 from cnncli.processes.address import is_loopback, with_port
 from cnncli.system.signals import signals_held
-from cnncli.system.watch import leave_at_once
+from cnncli.system.stderr import keep_native_stderr_in_log
+from cnncli.system.watch import end_with, leave_at_once
 
 if TYPE_CHECKING:
     from cnncli.processes.group import Group
@@ -78,6 +79,11 @@ def connected(group: Group) -> Iterator[None]:
         raise
     try:
         yield
+    except ProcessesError as error:
+        _abandon()
+        if group.index:  # before JAX aborts the process, which it may do at any moment
+            end_with(str(error))
+        raise
     except BaseException:
         _abandon()
         raise
@@ -119,4 +125,5 @@ def _abandon() -> None:
     global_state.preemption_sync_manager = None
     global_state.client = None
     global_state.service = None
+    keep_native_stderr_in_log()
     leave_at_once()
