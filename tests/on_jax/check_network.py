@@ -77,6 +77,7 @@ def test_predicts_the_same_bits_on_any_number_of_devices() -> None:
         assert_same_bits(other, found[0])
 
 
+@pytest.mark.slow
 def test_activations_are_those_of_a_functional_model(network: Any) -> None:
     import keras
 
@@ -131,6 +132,7 @@ def test_goes_on_exactly_from_its_variables() -> None:
     assert_same_bits(found, expected)
 
 
+@pytest.mark.slow
 def test_the_model_has_the_weights_of_the_last_step() -> None:
     network, steps = steps_of(config_of(NORMALIZED), random_images(21))
     before = network.model.get_weights()

@@ -77,6 +77,7 @@ def test_batch_normalization_sees_the_whole_batch(
     assert_close({"sums": take(steps, 0, 3), **values_of(steps)}, on_one)
 
 
+@pytest.mark.slow
 def test_batch_normalization_of_one_image_a_share_is_that_of_the_batch() -> None:
     """An image's own variance is 0 in a vector: by itself all would become its bias."""
     training = "training: {batch_size: 4, optimizer: {SGD: {learning_rate: 0.1}}}"
@@ -95,6 +96,7 @@ def test_batch_normalization_of_one_image_a_share_is_that_of_the_batch() -> None
 # Chance
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -149,6 +151,7 @@ def test_seed_states_move_as_on_one_device(images: int) -> None:
     assert_same_bits(states[1], states[0])
 
 
+@pytest.mark.slow
 def test_all_devices_have_the_same_state_afterwards() -> None:
     layers = f"{NORMALIZED}    - Dropout: {{rate: 0.1}}\n"
     _, steps = steps_of(config_of(layers), random_images(13))
