@@ -33,8 +33,8 @@ from cnncli.commands.summary import summary
 from cnncli.commands.sweep import sweep
 from cnncli.commands.train import train
 from cnncli.errors import CnncliError, OutputError, TrainingError
+from cnncli.system.leaving import leaving
 from cnncli.system.terminal import discard, prepare, say
-from cnncli.system.watch import leaving
 
 
 class Group(click.Group):

@@ -100,11 +100,13 @@ def _group(compute: Compute, tell: Callable[[str], None]) -> Iterator[Group]:
     from cnncli.commands.beside import Beside
     from cnncli.processes.group import ALONE, joined
     from cnncli.processes.place import Place
+    from cnncli.processes.sockets import free_port
     from cnncli.system.watch import end_with, explain_abort
 
     place = compute.place
     if compute.processes > 1:
-        place = Place(_free_address(), compute.processes, 0, secrets.token_hex(8))
+        address = f"{_LOOPBACK}:{free_port(_LOOPBACK)}"
+        place = Place(address, compute.processes, 0, secrets.token_hex(8))
     if place is None:
         yield ALONE
         return
@@ -173,11 +175,3 @@ def _check_configs(group: Group, config: Config) -> None:
     versions = {package: version(package) for package in _VERSIONS}
     check_alike(group, config_to_compare(config), "configs")
     check_alike(group, versions, "versions", ProcessesError)
-
-
-def _free_address() -> str:
-    import socket
-
-    with socket.socket() as listener:
-        listener.bind((_LOOPBACK, 0))
-        return f"{_LOOPBACK}:{listener.getsockname()[1]}"

@@ -55,6 +55,17 @@ def listen(coordinator: str) -> socket.socket:
         ) from error
 
 
+def free_port(host: str = "") -> int:
+    """Return a port that nobody listens on now.
+
+    Args:
+        host: A numeric address of this machine; without it, all that it has.
+    """
+    with socket.socket() as listener:
+        listener.bind((host, 0))
+        return int(listener.getsockname()[1])
+
+
 def connect(coordinator: str, seconds: float) -> socket.socket:
     """Reach process 0, at the first of its addresses that answers.
 

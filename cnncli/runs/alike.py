@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncli.errors import ConfigError
 from cnncli.runs.differences import differences
-from cnncli.runs.resume import config_values
+from cnncli.runs.resume import config_values, images_key
 
 if TYPE_CHECKING:
     from cnncli.config import Config
@@ -58,8 +58,7 @@ def check_alike(
 
 def config_to_compare(config: Config) -> dict[str, Any]:
     """Return a config's values but for where its images are, and the run is logged."""
-    place = f"data.source.{config.data.source.type}.path"
-    apart = (place, "training.mlflow", "training.tensorboard")
+    apart = (images_key(config), "training.mlflow", "training.tensorboard")
     return {
         key: value
         for key, value in config_values(config).items()

@@ -95,7 +95,7 @@ def load_resumable(folder: RunFolder, config: Config) -> State:
     begun = len(state.progress.history) + (state.progress.step > 0)
     before[_EPOCHS] = max(begun, now[_EPOCHS])
     before[_TRACKER] = now[_TRACKER]
-    place = f"data.source.{config.data.source.type}.path"
+    place = images_key(config)
     if place in before:
         before[place] = now[place]
     check_same(folder, before, now)
@@ -212,6 +212,11 @@ def extension_warning(state: State, config: Config) -> str | None:
         f"the epochs so far had the learning rates of a CosineDecay over {before}; the "
         f"result is not that of a run of {now} epochs from the start"
     )
+
+
+def images_key(config: Config) -> str:
+    """Return the key that says where a config's images are; not all sources have it."""
+    return f"data.source.{config.data.source.type}.path"
 
 
 def config_values(config: Config) -> dict[str, Any]:

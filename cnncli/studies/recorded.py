@@ -20,7 +20,7 @@ from cnncli.modelfile.place import (
 )
 from cnncli.runs.differences import Difference, differences
 from cnncli.runs.folder import RunFolder
-from cnncli.runs.resume import config_values, recorded_identity
+from cnncli.runs.resume import config_values, images_key, recorded_identity
 from cnncli.system.files import read_json
 from cnncli.training.schedules import learning_rate
 
@@ -119,7 +119,7 @@ def check_config(run: RecordedRun, config: Config) -> None:
         ConfigError: It is another config; it lists every difference.
     """
     before, now = run.identity["config"], config_values(config)
-    place = f"data.source.{config.data.source.type}.path"
+    place = images_key(config)
     changed = [
         f"{run.folder.path}: {key}: the run has {had}, this is {has}"
         for key, had, has in differences(before, now)

@@ -12,9 +12,7 @@ from contextlib import contextmanager
 from typing import BinaryIO, cast
 
 from cnncli.errors import OutputError
-
-_stays: list[bool] = []
-"""Whether the log stays in the place of the screen."""
+from cnncli.system.leaving import leaves_at_once
 
 
 @contextmanager
@@ -45,20 +43,12 @@ def native_stderr_in_log() -> Iterator[BinaryIO]:
         try:
             yield log
         finally:
-            if not _stays:
+            if not leaves_at_once():  # else libraries would be seen once more
                 if sys.stderr is not python_stderr:
                     sys.stderr.close()
                     sys.stderr = python_stderr
                 os.dup2(screen, 2)
             os.close(screen)
-
-
-def keep_native_stderr_in_log() -> None:
-    """Have the log stay in the place of the screen until the process ends.
-
-    For where a library may still have something to say that is not to be shown.
-    """
-    _stays.append(True)
 
 
 @contextmanager

@@ -11,9 +11,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, NoReturn
+from typing import BinaryIO, NoReturn
 
 from cnncli.errors import DiedError, ProcessesError
 from cnncli.system.signals import STOPPING
@@ -31,9 +31,6 @@ _HINTS: dict[int, str] = {
     signal.SIGILL: "; this processor lacks an instruction that TensorFlow needs",
 }
 _PR_SET_PDEATHSIG = 1
-
-_exits: list[Callable[[Any], NoReturn]] = []
-"""How the process ends, if not as usual."""
 
 _last_words: list[BinaryIO] = []
 """The file, in the second process, where it can leave its last words for the first."""
@@ -118,24 +115,6 @@ def _leave(kind: bytes, message: str) -> None:
     words = _last_words[0].fileno()
     os.ftruncate(words, 0)
     os.pwrite(words, kind + message.encode(errors="replace"), 0)
-
-
-def leave_at_once() -> None:
-    """Have the process not wait, when it ends, for what libraries do then."""
-    _exits.append(os._exit)
-
-
-@contextmanager
-def leaving() -> Iterator[None]:
-    """Do the block, which ends the program; end it at once if that was asked for."""
-    try:
-        yield
-    except SystemExit as end:
-        for leave in _exits:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            leave(end.code)
-        raise
 
 
 class _Second:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,9 +15,10 @@ from jaxlib import _jax
 from cnncli.backend.jax.devices import found_devices
 from cnncli.errors import ProcessesError
 from cnncli.processes.address import is_loopback, with_port
+from cnncli.processes.sockets import free_port
+from cnncli.system.leaving import leave_at_once
 from cnncli.system.signals import signals_held
-from cnncli.system.stderr import keep_native_stderr_in_log
-from cnncli.system.watch import end_with, leave_at_once
+from cnncli.system.watch import end_with
 
 if TYPE_CHECKING:
     from cnncli.processes.group import Group
@@ -45,7 +45,7 @@ def connected(group: Group) -> Iterator[None]:
         yield
         return
     port = group.exchange(
-        str(_free_port()).encode(),
+        str(free_port()).encode(),
         doing="choosing a port for JAX",
         limit=_SECONDS_TO_CONNECT,
     )[0].decode()
@@ -97,13 +97,6 @@ def connected(group: Group) -> Iterator[None]:
             raise
 
 
-def _free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("", 0))
-        return int(listener.getsockname()[1])
-
-
 def _meet_at(address: str) -> None:
     """Have the processes' processors reach this one at an address.
 
@@ -125,5 +118,4 @@ def _abandon() -> None:
     global_state.preemption_sync_manager = None
     global_state.client = None
     global_state.service = None
-    keep_native_stderr_in_log()
     leave_at_once()

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
 
-from cnncli.architecture.batches import CALL_BYTES
 from cnncli.backend.jax.devices import own_copy
 from cnncli.backend.jax.feeds import Feed, ResidentFeed, TakenFeed
 from cnncli.backend.jax.memory import memory_errors
 from cnncli.backend.jax.step import Step
+from cnncli.backend.steps import KerasSteps
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import keras
     from numpy.typing import NDArray
 
-    from cnncli.architecture import Shape
     from cnncli.backend.jax.devices import Devices
     from cnncli.backend.jax.network import JaxNetwork
     from cnncli.data.images import Images
 
 
-class JaxSteps:
+class JaxSteps(KerasSteps):
     """Training steps; see ``cnncli.backend.interface.TrainingSteps``.
 
     Between two runs of steps, the variables of model and optimizer are this process's
@@ -53,14 +49,6 @@ class JaxSteps:
         batch_size: int,
         devices: Devices,
     ) -> None:
-        self._optimizer = optimizer
-        self._devices = devices
-        self.batch_size = batch_size
-        self.num_images = len(images)
-        self.per_epoch = math.ceil(len(images) / batch_size)
-        step_bytes = batch_size * math.prod(images.pixels.shape[1:])
-        self.most_at_once = max(1, CALL_BYTES // step_bytes)
-        self.measures = list(network.measures)
         model = network.model
         optimizer.build(model.trainable_variables)
         self._variables = (
@@ -68,18 +56,12 @@ class JaxSteps:
             model.non_trainable_variables,
             optimizer.variables,
         )
+        flat = [variable for part in self._variables for variable in part]
+        super().__init__(optimizer, images, batch_size, network.measures, flat)
+        self._devices = devices
         step = Step(network, optimizer)
         feed = ResidentFeed if devices.are_gpus and images.are_in_memory else TakenFeed
         self._feed: Feed = feed(step, images, batch_size, devices)
-
-    @property
-    def learning_rate(self) -> float:
-        """The optimizer's learning rate."""
-        return float(self._optimizer.learning_rate)
-
-    @learning_rate.setter
-    def learning_rate(self, rate: float) -> None:
-        self._optimizer.learning_rate = rate
 
     @memory_errors()
     def run(
@@ -112,20 +94,3 @@ class JaxSteps:
         )
         # One by one, so that the sums are the same wherever runs of steps begin.
         return reduce(np.add, (row.astype(np.float64) for row in measured), sums)
-
-    def shapes(self) -> list[tuple[str, Shape]]:
-        """Return the path and the shape of each variable of model and optimizer."""
-        return [(variable.path, tuple(variable.shape)) for variable in self._flat]
-
-    def variables(self) -> list[tuple[str, NDArray[np.generic]]]:
-        """Return the path and the value of each of them, in the same order."""
-        return [(variable.path, np.asarray(variable)) for variable in self._flat]
-
-    def assign(self, values: Sequence[NDArray[np.generic]]) -> None:
-        """Give each of them a value, in the same order."""
-        for variable, value in zip(self._flat, values, strict=True):
-            variable.assign(value)
-
-    @property
-    def _flat(self) -> list[Any]:
-        return [variable for part in self._variables for variable in part]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from cnncli.architecture.batches import CALL_BYTES
+from cnncli.backend.steps import KerasSteps
 from cnncli.backend.tensorflow.memory import memory_errors
 from cnncli.backend.tensorflow.network import split_batch
 
@@ -19,12 +18,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cnncli.architecture import Shape
     from cnncli.backend.tensorflow.network import TensorFlowNetwork
     from cnncli.data.images import Images
 
 
-class TensorFlowSteps:
+class TensorFlowSteps(KerasSteps):
     """Training steps; see ``cnncli.backend.interface.TrainingSteps``.
 
     The images stay where they are: what is shuffled is their indices, and what goes
@@ -44,32 +42,18 @@ class TensorFlowSteps:
         images: Images,
         batch_size: int,
     ) -> None:
+        weights = network.model.trainable_variables
+        optimizer.build(weights)
+        variables = [*network.model.variables, *optimizer.variables]
+        super().__init__(optimizer, images, batch_size, network.measures, variables)
         self._network = network
-        self._optimizer = optimizer
         self._images = images
-        self.batch_size = batch_size
-        self.num_images = len(images)
-        self.per_epoch = math.ceil(len(images) / batch_size)
-        step_bytes = batch_size * math.prod(images.pixels.shape[1:])
-        self.most_at_once = max(1, CALL_BYTES // step_bytes)
-        self.measures = list(network.measures)
-        self._weights = network.model.trainable_variables
-        optimizer.build(self._weights)
-        self._variables = [*network.model.variables, *optimizer.variables]
+        self._weights = weights
         devices = network.devices[:batch_size]
         self._parts = len(devices)
         self._run = self._graph(devices)
         # TensorFlow's max pooling aborts the process where a part has no images.
         self._run_few_images = self._graph(devices[:1])
-
-    @property
-    def learning_rate(self) -> float:
-        """The optimizer's learning rate."""
-        return float(self._optimizer.learning_rate)
-
-    @learning_rate.setter
-    def learning_rate(self, rate: float) -> None:
-        self._optimizer.learning_rate = rate
 
     @memory_errors()
     def run(
@@ -97,19 +81,6 @@ class TensorFlowSteps:
             sums = self._run(*self._take(chosen[:-rest]), sums)
             return self._run_few_images(*self._take(chosen[-rest:]), sums).numpy()
         return self._run(*self._take(chosen), sums).numpy()
-
-    def shapes(self) -> list[tuple[str, Shape]]:
-        """Return the path and the shape of each variable of model and optimizer."""
-        return [(variable.path, tuple(variable.shape)) for variable in self._variables]
-
-    def variables(self) -> list[tuple[str, NDArray[np.generic]]]:
-        """Return the path and the value of each of them, in the same order."""
-        return [(variable.path, variable.numpy()) for variable in self._variables]
-
-    def assign(self, values: Sequence[NDArray[np.generic]]) -> None:
-        """Give each of them a value, in the same order."""
-        for variable, value in zip(self._variables, values, strict=True):
-            variable.assign(value)
 
     def _take(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self._images.pixels[chosen], self._images.labels[chosen]
